@@ -5,7 +5,7 @@
  * A driver opens a domain (one I/O address space), attaches its device, maps memory, and gives the
  * device the I/O virtual addresses (IOVAs) that it gets back:
  *
- *	struct iom_domain *dom;
+ *	struct iom_domain *dom = NULL;
  *	struct iom_device *nvme;
  *	struct iom_region buf;
  *
@@ -21,26 +21,30 @@
  * ends included, because a range may end at 2^64 - 1.
  *
  * Errors.  Calls return 0 (or a count) on success and a negative errno on failure; out-parameters
- * are then untouched.  No IOVA is a sentinel: 0 and UINT64_MAX are legal.  Every call that fails
- * leaves one sentence in iom_errmsg(), except iom_translate() and iom_iova_to_va(), which belong to
- * the I/O path.  An errno means the same thing in every call:
+ * are then untouched, and errno is left as it was.  No IOVA is a sentinel: 0 and UINT64_MAX are
+ * legal.  Every call that fails leaves one sentence in iom_errmsg(), except iom_translate() and
+ * iom_iova_to_va(), which belong to the I/O path.  Handles, out-parameters and strings must not be
+ * NULL unless the call says so.  An errno means the same thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
  *	             cut a mapping in two
  *	-E2BIG       an options struct has a non-zero member that this version does not know
  *	-ERANGE      the IOVA range is not one that all attached devices can reach: outside of every
- *	             aperture, across a hole, above a limit, or past the end of the address space
- *	-EEXIST      the memory, or the fixed IOVA range, is mapped already, in whole or in part
+ *	             aperture, across a hole, above a limit, past the end of the address space; the
+ *	             call would fail in an empty domain too
+ *	-EEXIST      the memory is mapped in this domain already, other than as an alias; or the fixed
+ *	             IOVA range is mapped or quarantined; in whole or in part
  *	-ENOENT      nothing is mapped there, or the region was unmapped before
- *	-ENOSPC      no free IOVA range is large enough, or the kernel's limit on the number of
- *	             mappings is reached
+ *	-ENOSPC      no free IOVA range is large enough, though one would be in an empty domain; or the
+ *	             kernel's limit on the number of mappings is reached
  *	-ENOMEM      no memory: RLIMIT_MEMLOCK is too small (the sentence has need and limit), or the
  *	             heap is exhausted
- *	-EFAULT      the memory is not there, or may not be accessed as asked (writing needs memory
- *	             that the process may write)
+ *	-EMFILE      the process, or the system, has no file descriptor left
+ *	-EFAULT      the memory is not there, cannot be pinned, or may not be accessed as asked
+ *	             (IOM_MAP_WRITE needs memory that the process may write)
  *	-ENODEV      no such device, none attached, the device is gone, or no IOMMU covers it
- *	-EBUSY       somebody else holds it: a kernel driver, another process; or a live mapping is in
- *	             the way of an attach
+ *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
+ *	             one; or a live mapping is in the way of an attach
  *	-EACCES      the process lacks a permission on a device node, or the kernel refuses the device
  *	             because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
@@ -49,19 +53,22 @@
  *	             what is left mapped is quarantined (see iom_unmap)
  *
  * Options.  An options struct begins with its own size (sizeof it); a NULL pointer, and every member
- * left zero, mean the default.  A shorter struct, from an older version of this header, is read as if
- * padded with zeros.
+ * left zero, mean the default.  A size below that of the struct's first release (0: it was forgotten)
+ * is -EINVAL.  Above that, a shorter struct, from an older version of this header, is read as if
+ * padded with zeros, and a longer one with a non-zero tail is -E2BIG.
  *
  * Threads.  All calls are thread-safe, except that iom_close() and iom_detach() must not race other
  * uses of the handle that they end.  iom_translate() and iom_iova_to_va() take no lock and make no
- * system call.
+ * system call.  Only these two may be called from a signal handler.
  *
- * Fork.  Handles belong to the process that opened them.  In a forked child every call on them fails
- * with -EPERM, and iom_close() and iom_detach() do nothing.
+ * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them that
+ * can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's copies of
+ * the descriptors and nothing else.  Until the child does that, execs or exits, it keeps the devices
+ * open after the parent has closed them.
  *
- * Manners.  The library never exits, aborts, prints (unless asked, see iom_open), touches signals or
- * limits, or leaves a descriptor that survives exec.  Two environment variables are read, neither in
- * set-uid programs: LIBIOMMU_BACKEND forces a backend, as iom_open_opts.backend does (which wins), and
+ * Manners.  The library never exits, aborts, prints (unless asked), touches signals or limits, or
+ * leaves a descriptor that survives exec.  iom_open() reads two environment variables, by
+ * secure_getenv(3): LIBIOMMU_BACKEND forces a backend, as iom_open_opts.backend does (which wins), and
  * LIBIOMMU_LOG (error, warn, info or debug) sends messages of that level and above to stderr.
  */
 #ifndef LIBIOMMU_H
@@ -69,6 +76,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#if UINTPTR_MAX < 0xffffffffffffffff
+#error "libiommu needs a 64-bit platform"
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -83,7 +94,11 @@ struct iom_domain;
 /* A PCI function attached to a domain. */
 struct iom_device;
 
-/* The library's version, "MAJOR.MINOR.PATCH".  Static storage. */
+#define IOM_VERSION_MAJOR 0
+#define IOM_VERSION_MINOR 1
+#define IOM_VERSION_PATCH 0
+
+/* The version of the library that runs, "MAJOR.MINOR.PATCH".  Static storage. */
 const char *iom_version(void);
 
 /*
@@ -99,44 +114,45 @@ enum iom_log_level {
 	IOM_LOG_ERROR = 1, /* something is lost: a range was quarantined, a device is gone */
 	IOM_LOG_WARN,      /* works, but not as well as it could */
 	IOM_LOG_INFO,      /* attach, detach, the backend chosen and why */
-	IOM_LOG_DEBUG,     /* each set-up step */
+	IOM_LOG_DEBUG      /* each set-up step */
 };
 
 struct iom_open_opts {
 	size_t size;         /* sizeof(struct iom_open_opts) */
 	const char *backend; /* force this backend ("type1"); NULL: the best that works */
 	/*
-	 * Receives the library's messages, one line without a newline each, from any thread that calls
-	 * the library, with internal locks held: it must not call the library.  NULL: none.
+	 * Receives the library's messages of every level (enum iom_log_level), one line without a
+	 * newline each, in the thread that called the library, so perhaps in several at once, and with
+	 * internal locks held: it must not call the library.  NULL: none.
 	 */
-	void (*log)(void *arg, enum iom_log_level level, const char *message);
-	void *log_arg; /* handed to log as it is */
+	void (*log)(void *arg, int level, const char *message);
+	void *log_arg; /* handed to log as it is; must live until iom_close() returns */
 };
 
 /*
- * Open a domain.  Nothing is asked of the kernel until the first iom_attach(), which chooses the
- * backend.  The domain is the caller's and ends with iom_close().
+ * Open a domain.  No device node is opened until the first iom_attach(); the first one that succeeds
+ * chooses the backend for the domain's life.  The domain is the caller's and ends with iom_close().
  *
- * -EINVAL (opts->size is too small to be one, or there is no backend of that name), -E2BIG, -ENOMEM.
+ * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level), -E2BIG, -ENOMEM,
+ * -EOPNOTSUPP (a kernel before 4.14).
  */
 int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 
 /*
  * Close a domain, its devices and its mappings.  Device descriptors are closed first, so that the
- * kernel stops the devices before their memory goes.  Every region, device and pointer from the
- * library that belongs to the domain is dead afterwards.  NULL is ignored.
- *
- * A BAR that the driver still has mapped, or a duplicate of a device descriptor that it still holds,
- * keeps the kernel's group busy until it goes too; the log says so.
+ * kernel stops the devices; then everything is unmapped, explicitly, so that neither a BAR that the
+ * driver still has mapped nor a descriptor that somebody duplicated leaves memory in reach.  (These do
+ * keep the kernel's group busy until they go too; the log says so.)  Every device, and every pointer
+ * from the library that belongs to the domain, is dead afterwards.  NULL is ignored.
  */
 void iom_close(struct iom_domain *dom);
 
-/* The name of the backend in use ("type1"), or NULL before the first attach.  Static storage. */
+/* The name of the backend in use ("type1"), or NULL before the first attach succeeds.  Static storage. */
 const char *iom_backend(const struct iom_domain *dom);
 
 /*
- * Why each backend was taken or passed over, the apertures and the limits, as text for a person: a
- * few lines, each ended by a newline.  Writes at most n bytes with the terminating NUL, and returns
+ * Why each backend was taken or passed over, also after an attach that failed, the apertures and the
+ * limits, as text for a person: a few lines, each ended by a newline.  Writes at most n bytes with the terminating NUL, and returns
  * the length of the whole text without it, like snprintf(); buf may be NULL if n is 0.
  *
  * -EPERM.
@@ -151,27 +167,32 @@ struct iom_attach_opts {
 };
 
 /*
- * Attach the PCI function at address ("0000:01:00.0", or "01:00.0" in PCI domain 0) to the domain.
- * The function, and every other one of its IOMMU group, must be bound to vfio-pci (or to a variant
- * of it) or to no driver.
+ * Attach the PCI function at address ("0000:01:00.0"; "01:00.0" is in segment 0) to the domain.  The
+ * function, and every other endpoint of its IOMMU group, must be bound to vfio-pci (or to a variant of
+ * it) or to no driver.
  *
  * One IOVA serves every device of a domain.  So an attach may narrow the domain's apertures, and
- * fails, with nothing changed, if it would cut a live mapping, through an aperture or dma_bits.  After
- * the last device was detached, the next attach maps again what was mapped.
+ * fails, with nothing changed, if that or dma_bits would cut a live mapping (-EBUSY).
  *
- * -EINVAL (not a PCI address; dma_bits; the device is attached already to this domain: -EBUSY),
- * -E2BIG, -ENODEV (no such device; no IOMMU covers it), -EBUSY (bound to a kernel driver; group not
- * viable; held by another process; a live mapping is in the way), -EACCES (device nodes; interrupts
- * not isolated), -EOPNOTSUPP (no backend works here), -ENOMEM, -EPERM, and any of iom_map() when
- * mappings are made again.
+ * Mappings outlive the last detach: the next attach makes them again, at the same IOVAs, with what is
+ * at the same addresses then.  Until then the memory may not be pinned, but translate and unmap work.
+ *
+ * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU covers
+ * it), -EBUSY (attached already; bound to a kernel driver; another function of its group is; held by
+ * another process; a live mapping is in the way), -EACCES (device nodes; interrupts not isolated),
+ * -ERANGE (dma_bits leave no IOVA that can be mapped), -EOPNOTSUPP (no backend works here), -EMFILE,
+ * -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC and -EFAULT.
  */
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *opts,
 	       struct iom_device **dev);
 
 /*
- * Detach a device and close its descriptor; dev is dead afterwards.  The domain's mappings stay
- * for its other devices, or for the next attach.  When it returns, the device can reach no memory
- * through this domain.  NULL is ignored.
+ * Detach a device and close its descriptor; dev is dead afterwards.  The domain's mappings stay for
+ * its other devices, or for the next attach.
+ *
+ * Unmap the device's BARs, and close duplicates of its descriptor, before: then, when this returns,
+ * the device can reach no memory through this domain.  Otherwise, while other devices are attached, its
+ * group goes on reaching the domain's mappings, and the log warns.  NULL is ignored.
  */
 void iom_detach(struct iom_device *dev);
 
@@ -186,18 +207,21 @@ const char *iom_device_address(const struct iom_device *dev);
 
 /* ---- Apertures -------------------------------------------------------------------------------- */
 
-/* A range of IOVAs that can be mapped.  What lies between two apertures is a hole. */
+/*
+ * A range of IOVAs that the IOMMU translates for every attached device.  What lies between two
+ * apertures is a hole.  The layout of this struct is fixed.
+ */
 struct iom_aperture {
 	iom_iova_t start;
 	iom_iova_t last;     /* the last byte, included */
 	uint64_t page_sizes; /* bit n is set if the IOMMU has pages of 2^n bytes here */
-	uint64_t flags;      /* none yet: 0 */
+	uint64_t flags;      /* none yet: 0; ignore what you do not know */
 };
 
 /*
- * The domain's apertures, ascending: what the kernel allows to all attached devices together.
- * dma_bits limits mappings further.  Fills at most n and returns how many there are; apertures may be
- * NULL if n is 0.  They change only by attach and detach.
+ * The domain's apertures, ascending.  A mapping must also end below 2^dma_bits of the narrowest
+ * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is 0.
+ * They change only by attach and detach.
  *
  * -ENODEV (none is attached), -EPERM.
  */
@@ -205,7 +229,7 @@ int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, 
 
 /*
  * The smallest unit that can be mapped, a power of two: 4096 on most machines, but 64 KiB on many
- * arm64 and POWER kernels.  0 while no device is attached.
+ * arm64 and POWER kernels.  0 while no device is attached.  It changes only by attach and detach.
  */
 uint64_t iom_page_size(const struct iom_domain *dom);
 
@@ -218,15 +242,16 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 #define IOM_MAP_ALIAS 0x8u /* memory that may be mapped already; iom_translate() ignores this mapping */
 
 struct iom_map_opts {
-	size_t size;     /* sizeof(struct iom_map_opts) */
-	iom_iova_t iova; /* with IOM_MAP_FIXED: where; else 0 */
-	uint64_t limit;  /* the last IOVA that the mapping may use; 0: no limit but the devices' */
+	size_t size;      /* sizeof(struct iom_map_opts) */
+	iom_iova_t iova;  /* with IOM_MAP_FIXED: where; else 0 */
+	iom_iova_t limit; /* the last IOVA that the mapping may use; 0: no limit but the devices' */
 };
 
 /*
  * A mapping, for the caller to keep by value.  Members are read-only to the caller.  It stays good
- * until the mapping is unmapped; after that iom_unmap() knows it for stale by its generation, even if
- * the same IOVA was mapped anew.
+ * until the mapping is unmapped; after that iom_unmap() knows it for stale by its generation, which is
+ * unique in the process, even if the same IOVA was mapped anew.  A zeroed region is no mapping, and safe
+ * to unmap (-ENOENT).  The layout of this struct is fixed.
  */
 struct iom_region {
 	void *va;
@@ -234,45 +259,49 @@ struct iom_region {
 	uint64_t length;
 	uint64_t delta; /* iova - va, modulo 2^64 */
 	uint64_t generation;
+	uint64_t flags; /* IOM_MAP_* */
 };
 
 /*
  * Let the domain's devices reach length bytes of memory at va.  va, length and a fixed IOVA are
- * multiples of iom_page_size().  The memory is pinned: it must be there, it counts against
- * RLIMIT_MEMLOCK, and until it is unmapped here the device reaches these very pages, even after
- * munmap(): unmap here first.
+ * multiples of iom_page_size().  Every page must be accessible; pages not touched yet are faulted in.
+ * The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the device
+ * reaches these very pages, even after munmap(), mremap() or madvise(MADV_DONTNEED): unmap here first.
+ * Device BARs are not supported.
  *
- * Without IOM_MAP_FIXED the library chooses an IOVA where the IOMMU can use its largest pages for the
- * range: never in page 0, above 4 GiB if there is room, else below, and never above opts->limit or
- * what the narrowest attached device can drive.
+ * Without IOM_MAP_FIXED the library chooses an IOVA: above 4 GiB if there is room, else below, but
+ * never in page 0; there, one where the IOMMU can use its largest pages for the range; never above
+ * opts->limit or what the narrowest attached device can drive.
  *
  * region may be NULL if the caller does not keep it.
  *
- * -EINVAL (alignment, length 0, unknown flags, neither READ nor WRITE, opts->iova without
- * IOM_MAP_FIXED), -E2BIG, -ERANGE, -EEXIST, -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached),
- * -EIO, -EPERM.
+ * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova without
+ * IOM_MAP_FIXED, or this without opts), -E2BIG, -ERANGE, -EEXIST (also while another thread maps or
+ * unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached), -EIO (also instead of the
+ * first error, if the kernel refused to undo), -EPERM.
  */
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
 	    const struct iom_map_opts *opts, struct iom_region *region);
 
 /*
  * Unmap a region.  When it returns 0, the device cannot reach the memory any more, and the IOVA may be
- * given out again.
+ * given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the same
+ * unmap under way in another thread waits for it.
  *
  * If the kernel refuses (-EIO), the mapping's IOVA range is quarantined: translate does not know it
- * any more, it is not given out again before iom_close(), but the device may still reach the memory;
- * keep the memory until the device is detached.
+ * any more, and it is not given out again before iom_close(); the memory itself may be mapped again
+ * elsewhere.  The device may still reach it: keep it until every device is detached.
  *
- * -EINVAL (region is NULL), -ENOENT (it was unmapped before), -EIO, -EPERM.
+ * -EINVAL (region is NULL), -ENOENT (it was unmapped before, or is none of this domain), -EIO, -EPERM.
  */
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
 
 /*
- * Unmap every mapping in an IOVA range.  The range must begin and end where mappings do, and have no
- * gap.
+ * Unmap every mapping in an IOVA range, which must begin and end where mappings do, and have no gap.
+ * It waits, like iom_unmap(), for what another thread is mapping or unmapping there.
  *
- * -EINVAL (length 0, or a mapping would be cut), -ERANGE (past 2^64), -ENOENT (part of it is not
- * mapped), -EIO, -EPERM.  With the first three nothing was unmapped.
+ * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past 2^64),
+ * -ENOENT (part of it is not mapped), -EINVAL (a mapping would be cut).  -EIO: all of it is quarantined.
  */
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length);
 
@@ -301,7 +330,12 @@ static inline iom_iova_t iom_region_iova(const struct iom_region *region, const 
 int iom_translate(const struct iom_domain *dom, const void *va, uint64_t length, iom_iova_t *iova,
 		  uint64_t *contiguous);
 
-/* The other way round, aliases included: the address of the memory behind an IOVA. */
+/*
+ * The other way round: the address of the memory behind an IOVA, aliases included, and how many of the
+ * length bytes are contiguous, as for iom_translate().
+ *
+ * -ENOENT (nothing is mapped there), -EINVAL (length 0), -EPERM.
+ */
 int iom_iova_to_va(const struct iom_domain *dom, iom_iova_t iova, uint64_t length, void **va,
 		   uint64_t *contiguous);
 
@@ -322,7 +356,7 @@ struct iom_counters {
  * Read the counters into a struct of the size that the caller set; a longer one has its tail zeroed.
  * -EINVAL (counters->size), -EPERM.
  */
-int iom_get_counters(const struct iom_domain *dom, struct iom_counters *counters);
+int iom_counters(const struct iom_domain *dom, struct iom_counters *counters);
 
 #ifdef __cplusplus
 }
