@@ -42,7 +42,8 @@
  *	-EMFILE      the process, or the system, has no file descriptor left
  *	-EFAULT      the memory is not there, cannot be pinned, or may not be accessed as asked
  *	             (IOM_MAP_WRITE needs memory that the process may write)
- *	-ENODEV      no such device, none attached, the device is gone, or no IOMMU covers it
+ *	-ENODEV      no such device, or none attached; it is gone, bound to no driver, has no device
+ *	             node, or no IOMMU covers it
  *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
  *	             one; or a live mapping is in the way of an attach
  *	-EACCES      the process lacks a permission on a device node, or the kernel refuses the device
@@ -236,7 +237,7 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 /* ---- Mappings --------------------------------------------------------------------------------- */
 
 #define IOM_MAP_READ 0x1u  /* the device may read the memory */
-#define IOM_MAP_WRITE 0x2u /* the device may write the memory; where the IOMMU cannot, also read it */
+#define IOM_MAP_WRITE 0x2u /* it may write it; some IOMMUs (VT-d before Linux 6.16) then let it read, too */
 #define IOM_MAP_RW (IOM_MAP_READ | IOM_MAP_WRITE)
 #define IOM_MAP_FIXED 0x4u /* at opts->iova, or not at all */
 #define IOM_MAP_ALIAS 0x8u /* memory that may be mapped already; iom_translate() ignores this mapping */
@@ -349,7 +350,7 @@ struct iom_counters {
 	uint64_t kernel_maps;       /* calls into the kernel since iom_open() */
 	uint64_t kernel_unmaps;
 	uint64_t entry_limit;       /* kernel mappings that can be alive at once; UINT64_MAX: no limit */
-	uint64_t entries_used;      /* of these */
+	uint64_t entries_used;      /* of these; UINT64_MAX: the kernel does not say (before 5.10) */
 };
 
 /*

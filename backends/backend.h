@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one contract between the core (lib/) and a backend.
+ *
+ * The core decides everything that can be decided from its own tables before it calls: arguments are
+ * in order, ranges lie in an aperture that the backend reported and overlap nothing.  A backend turns
+ * that into kernel calls, checks what the kernel answers, and explains a refusal in one sentence
+ * (iom_error), which the core prefixes with what was being done.
+ *
+ * Locks: attach, detach, apertures, unmap_all, close_device and destroy are called with the domain's
+ * topology lock held for writing, so alone.  map and unmap are called with it held for reading: from
+ * several threads at once, on disjoint ranges.
+ */
+#ifndef IOM_BACKEND_H
+#define IOM_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/aperture.h"
+#include "lib/log.h"
+#include "lib/sysfs.h"
+#include "lib/sys.h"
+
+struct iom_backend_ops;
+
+struct iom_backend {
+	const struct iom_backend_ops *ops;
+	const struct iom_sys *sys;
+	const struct iom_log *log;
+	/* aligned for anything, ops->priv_size bytes, zeroed */
+	void *priv;
+};
+
+/* A device, as far as a backend knows it; the core's own struct contains it. */
+struct iom_backend_device {
+	char address[IOM_PCI_ADDRESS_MAX];
+	int fd;             /* the VFIO device fd, -1 while there is none: the backend's to set */
+	unsigned int group; /* its IOMMU group: the backend's to set, if it has use for it */
+};
+
+/* A piece of memory and where it goes. */
+struct iom_backend_map {
+	uintptr_t va;
+	uint64_t iova, length;
+	unsigned int flags; /* IOM_MAP_READ, IOM_MAP_WRITE */
+};
+
+/* Capabilities, so that the core never asks which backend it has. */
+#define IOM_CAP_KEEPS_MAPS 0x1u /* the kernel keeps mappings when the last device was detached */
+
+struct iom_backend_ops {
+	const char *name;
+	unsigned int caps;
+	size_t priv_size; /* the core allocates the backend's own state */
+
+	/*
+	 * Make the device's DMA go through this address space, and open its fd.  On the first device
+	 * also find out whether this backend works here at all.  On failure nothing stays open or
+	 * attached.
+	 */
+	int (*attach)(struct iom_backend *backend, struct iom_backend_device *dev);
+
+	/*
+	 * Undo attach.  The fd may have been closed before (-1), by close_device.  What the kernel
+	 * refuses is logged.
+	 */
+	void (*detach)(struct iom_backend *backend, struct iom_backend_device *dev);
+
+	/* Close the device's fd, so that the kernel stops the device, and set it to -1. */
+	void (*close_device)(struct iom_backend *backend, struct iom_backend_device *dev);
+
+	/* Add what can be mapped for all attached devices to an empty set; freed by the caller. */
+	int (*apertures)(struct iom_backend *backend, struct iom_aperture_set *set);
+
+	/* All or nothing; -EIO if the kernel left a part of it mapped. */
+	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map);
+
+	/*
+	 * Unmap [iova, iova + length), which is made of whole maps without a gap.  Any failure means
+	 * that parts may still be mapped.
+	 */
+	int (*unmap)(struct iom_backend *backend, uint64_t iova, uint64_t length);
+
+	/* Whether this kernel has one call for all; then unmap everything, length bytes in sum. */
+	bool (*can_unmap_all)(const struct iom_backend *backend);
+	int (*unmap_all)(struct iom_backend *backend, uint64_t length);
+
+	/*
+	 * How many maps can be alive at once (UINT64_MAX: any number), and how many are (UINT64_MAX: the
+	 * kernel does not say).
+	 */
+	void (*entries)(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
+
+	/* Close what attach left open for the next device. */
+	void (*destroy)(struct iom_backend *backend);
+
+	/* In a forked child: close the descriptors, and touch nothing else. */
+	void (*forget)(struct iom_backend *backend, struct iom_backend_device *dev);
+};
+
+/* Those there are, in order of preference, ended by NULL. */
+extern const struct iom_backend_ops *const iom_backends[];
+
+extern const struct iom_backend_ops iom_backend_type1;
+
+#endif

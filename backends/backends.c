@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "backends/backend.h"
+
+const struct iom_backend_ops *const iom_backends[] = {
+	&iom_backend_type1,
+	NULL,
+};

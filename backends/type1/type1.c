@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * VFIO type1, version 2 only.  Version 1 unmaps more than it is asked to: a range that touches the
+ * beginning of a mapping takes all of it, and a range inside one succeeds and does nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/vfio.h>
+
+#include "lib/error.h"
+#include "info.h"
+#include "libiommu.h"
+#include "lib/memlock.h"
+#include "backends/vfio/vfio.h"
+
+#define ENTRY_LIMIT_FILE "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
+
+struct type1 {
+	struct iom_vfio vfio;
+	bool ready;         /* vfio is initialised */
+	bool has_unmap_all; /* since kernel 5.12 */
+	uint64_t entry_limit;
+};
+
+static int check_extensions(const struct iom_sys *sys, struct type1 *t)
+{
+	int fd = t->vfio.container;
+
+	if (iom_sys_ioctl_int(sys, fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) > 0) {
+		t->has_unmap_all =
+			iom_sys_ioctl_int(sys, fd, VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL) > 0;
+		return 0;
+	}
+	if (iom_sys_ioctl_int(sys, fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) > 0)
+		return iom_error(-EOPNOTSUPP, "the kernel has only version 1 of VFIO type1, which unmaps "
+					      "more than it is asked to; Linux 3.19 and later have 2");
+	return iom_error(-EOPNOTSUPP, "the kernel has no VFIO type1 driver; load it "
+				      "(modprobe vfio_iommu_type1)");
+}
+
+static int open_container(struct iom_backend *backend, struct type1 *t)
+{
+	int ret;
+
+	if (!t->ready) {
+		t->vfio.container = -1;
+		t->ready = true;
+	}
+	if (t->vfio.container >= 0)
+		return 0;
+	ret = iom_vfio_open_container(backend->sys, &t->vfio.container);
+	if (ret < 0)
+		return ret;
+	ret = check_extensions(backend->sys, t);
+	if (ret < 0) {
+		iom_sys_close(backend->sys, t->vfio.container);
+		t->vfio.container = -1;
+	}
+	return ret;
+}
+
+/* Why the kernel does not let a group translate through the container. */
+static int explain_join(const struct iom_vfio_group *group, int err)
+{
+	switch (err) {
+	case -EPERM:
+		return iom_error(-EACCES,
+				 "the kernel refuses group %u because its interrupts are not isolated; "
+				 "switch interrupt remapping on, or accept the risk with "
+				 "vfio_iommu_type1.allow_unsafe_interrupts=1",
+				 group->number);
+	case -EINVAL:
+		return iom_error(-EBUSY,
+				 "the kernel refuses group %u: a mapping lies in a range that its "
+				 "devices reserve (see "
+				 "/sys/kernel/iommu_groups/%u/reserved_regions)",
+				 group->number, group->number);
+	case -EBUSY:
+		return iom_error(-EBUSY, "group %u is in another container already", group->number);
+	case -ENOMEM:
+		return iom_error(-ENOMEM, "the kernel has no memory to attach group %u",
+				 group->number);
+	case -ENODEV:
+		return iom_error(-ENODEV, "the kernel finds no IOMMU for group %u", group->number);
+	default:
+		return iom_error(-EIO, "the kernel does not attach group %u: %s", group->number,
+				 strerror(-err));
+	}
+}
+
+/* The order is the kernel's: a group into the container, then the IOMMU type, then all else. */
+static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool first)
+{
+	struct type1 *t = backend->priv;
+	int ret;
+
+	ret = iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_SET_CONTAINER, &t->vfio.container);
+	if (ret < 0)
+		return explain_join(group, ret);
+	if (!first)
+		return 0;
+	ret = iom_sys_ioctl_int(backend->sys, t->vfio.container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+	if (ret < 0) {
+		iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
+		return explain_join(group, ret);
+	}
+	return 0;
+}
+
+/* How many maps the kernel allows: what is free in a new container, or the module's parameter. */
+static uint64_t read_entry_limit(const struct iom_sys *sys, int container)
+{
+	struct iom_type1_info info;
+	char text[32];
+
+	if (iom_type1_read_info(sys, container, &info) == 0) {
+		iom_aperture_free(&info.apertures);
+		if (info.has_avail)
+			return info.avail;
+	}
+	if (iom_sys_read_text(sys, ENTRY_LIMIT_FILE, text, sizeof(text)) > 0)
+		return strtoull(text, NULL, 10);
+	return UINT64_MAX;
+}
+
+static int type1_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct type1 *t = backend->priv;
+	bool first = !t->vfio.groups;
+	int ret;
+
+	ret = open_container(backend, t);
+	if (ret < 0)
+		return ret;
+	ret = iom_vfio_attach(backend, &t->vfio, dev, join);
+	if (!ret && first)
+		t->entry_limit = read_entry_limit(backend->sys, t->vfio.container);
+	return ret;
+}
+
+static void type1_detach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct type1 *t = backend->priv;
+
+	iom_vfio_detach(backend, &t->vfio, dev);
+}
+
+static int type1_apertures(struct iom_backend *backend, struct iom_aperture_set *set)
+{
+	struct type1 *t = backend->priv;
+	struct iom_type1_info info;
+	int ret;
+
+	ret = iom_type1_read_info(backend->sys, t->vfio.container, &info);
+	if (!ret)
+		*set = info.apertures;
+	return ret;
+}
+
+static int explain_map(const struct iom_backend *backend, const struct iom_backend_map *map, int err)
+{
+	const struct type1 *t = backend->priv;
+
+	switch (err) {
+	case -ENOSPC:
+		return iom_error(-ENOSPC,
+				 "the kernel's limit of %" PRIu64
+				 " mappings is reached; map larger pieces, or raise "
+				 "vfio_iommu_type1.dma_entry_limit",
+				 t->entry_limit);
+	case -ENOMEM:
+		return iom_memlock_error(backend->sys, map->length);
+	case -EFAULT:
+		return iom_error(-EFAULT, "the memory is not there, or may not be %s by this process",
+				 map->flags & IOM_MAP_WRITE ? "written" : "read");
+	case -EEXIST:
+		return iom_error(-EIO, "the kernel has something else mapped at IOVA 0x%" PRIx64,
+				 map->iova);
+	default:
+		return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": %s",
+				 map->iova, map->length, strerror(err < 0 ? -err : err));
+	}
+}
+
+static int type1_map(struct iom_backend *backend, const struct iom_backend_map *map)
+{
+	const struct type1 *t = backend->priv;
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.vaddr = map->va,
+		.iova = map->iova,
+		.size = map->length,
+	};
+	int ret;
+
+	if (map->flags & IOM_MAP_READ)
+		arg.flags |= VFIO_DMA_MAP_FLAG_READ;
+	if (map->flags & IOM_MAP_WRITE)
+		arg.flags |= VFIO_DMA_MAP_FLAG_WRITE;
+	ret = iom_sys_ioctl(backend->sys, t->vfio.container, VFIO_IOMMU_MAP_DMA, &arg);
+	return ret ? explain_map(backend, map, ret) : 0;
+}
+
+/* Unmapping nothing, or less than was asked for, is success to the kernel: compare. */
+static int unmap(struct iom_backend *backend, uint32_t flags, uint64_t iova, uint64_t size,
+		 uint64_t expected)
+{
+	const struct type1 *t = backend->priv;
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.flags = flags,
+		.iova = iova,
+		.size = size,
+	};
+	int ret;
+
+	ret = iom_sys_ioctl(backend->sys, t->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
+	if (ret)
+		return iom_error(-EIO, "the kernel refuses to unmap: %s",
+				 strerror(ret < 0 ? -ret : ret));
+	if (arg.size != expected)
+		return iom_error(-EIO,
+				 "the kernel unmapped 0x%" PRIx64 " bytes where 0x%" PRIx64
+				 " were mapped",
+				 (uint64_t)arg.size, expected);
+	return 0;
+}
+
+static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t length)
+{
+	return unmap(backend, 0, iova, length, length);
+}
+
+static int type1_unmap_all(struct iom_backend *backend, uint64_t length)
+{
+	return unmap(backend, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0, length);
+}
+
+static bool type1_can_unmap_all(const struct iom_backend *backend)
+{
+	const struct type1 *t = backend->priv;
+
+	return t->has_unmap_all;
+}
+
+static void type1_entries(const struct iom_backend *backend, uint64_t *limit, uint64_t *used)
+{
+	const struct type1 *t = backend->priv;
+	struct iom_type1_info info;
+
+	*limit = t->entry_limit;
+	*used = t->vfio.groups ? UINT64_MAX : 0;
+	if (!t->vfio.groups || iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
+		return;
+	iom_aperture_free(&info.apertures);
+	if (info.has_avail)
+		*used = t->entry_limit - info.avail;
+}
+
+static void type1_destroy(struct iom_backend *backend)
+{
+	struct type1 *t = backend->priv;
+
+	if (t->ready && t->vfio.container >= 0)
+		iom_sys_close(backend->sys, t->vfio.container);
+}
+
+static void type1_forget(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct type1 *t = backend->priv;
+
+	if (t->ready)
+		iom_vfio_forget(backend, &t->vfio, dev);
+}
+
+const struct iom_backend_ops iom_backend_type1 = {
+	.name = "type1",
+	.priv_size = sizeof(struct type1),
+	.attach = type1_attach,
+	.detach = type1_detach,
+	.close_device = iom_vfio_close_device,
+	.apertures = type1_apertures,
+	.map = type1_map,
+	.unmap = type1_unmap,
+	.can_unmap_all = type1_can_unmap_all,
+	.unmap_all = type1_unmap_all,
+	.entries = type1_entries,
+	.destroy = type1_destroy,
+	.forget = type1_forget,
+};

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/vfio.h>
+
+#include "lib/error.h"
+#include "vfio.h"
+
+#define CONTAINER_NODE "/dev/vfio/vfio"
+
+int iom_vfio_open_container(const struct iom_sys *sys, int *container)
+{
+	int fd, version;
+
+	fd = iom_sys_open(sys, CONTAINER_NODE, O_RDWR);
+	if (fd < 0)
+		return iom_vfio_node_error(sys, CONTAINER_NODE, fd);
+	version = iom_sys_ioctl(sys, fd, VFIO_GET_API_VERSION, NULL);
+	if (version != VFIO_API_VERSION) {
+		iom_sys_close(sys, fd);
+		return iom_error(-EOPNOTSUPP, CONTAINER_NODE " answers %d as its version, not %d",
+				 version, VFIO_API_VERSION);
+	}
+	*container = fd;
+	return 0;
+}
+
+static struct iom_vfio_group *find_group(const struct iom_vfio *vfio, unsigned int number)
+{
+	struct iom_vfio_group *group;
+
+	for (group = vfio->groups; group; group = group->next)
+		if (group->number == number)
+			return group;
+	return NULL;
+}
+
+static int add_group(struct iom_backend *backend, struct iom_vfio *vfio, unsigned int number,
+		     iom_vfio_join_fn *join, struct iom_vfio_group **added)
+{
+	struct iom_vfio_group *group;
+	int ret;
+
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return iom_error(-ENOMEM, "no memory for a group");
+	group->number = number;
+	ret = iom_vfio_open_group(backend->sys, number, &group->fd);
+	if (ret < 0)
+		goto fail;
+	ret = join(backend, group, !vfio->groups);
+	if (ret < 0)
+		goto fail_close;
+	group->next = vfio->groups;
+	vfio->groups = group;
+	*added = group;
+	return 0;
+
+fail_close:
+	iom_sys_close(backend->sys, group->fd);
+fail:
+	free(group);
+	return ret;
+}
+
+/* The last device of a group has gone: let the group leave the container. */
+static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
+			 struct iom_vfio_group *group)
+{
+	struct iom_vfio_group **link;
+	int ret;
+
+	for (link = &vfio->groups; *link != group; link = &(*link)->next)
+		;
+	*link = group->next;
+	ret = iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
+	if (ret == -EBUSY)
+		iom_log(backend->log, IOM_LOG_WARN,
+			"group %u stays busy: a BAR is still mapped, or a duplicate of a device "
+			"descriptor is open",
+			group->number);
+	else if (ret < 0)
+		iom_log(backend->log, IOM_LOG_WARN, "group %u does not leave its container: %s",
+			group->number, strerror(-ret));
+	iom_sys_close(backend->sys, group->fd);
+	free(group);
+}
+
+static int open_device(struct iom_backend *backend, const struct iom_vfio_group *group,
+		       struct iom_backend_device *dev)
+{
+	int fd;
+
+	fd = iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_GET_DEVICE_FD, dev->address);
+	switch (fd) {
+	case -EMFILE:
+	case -ENFILE:
+		return iom_error(-EMFILE, "cannot open the device: %s", strerror(-fd));
+	case -ENODEV:
+		return iom_error(-ENODEV, "it has left group %u", group->number);
+	case -ENOMEM:
+		return iom_error(-ENOMEM, "the kernel has no memory to open the device");
+	case -EBUSY:
+		return iom_error(-EBUSY, "it is open already");
+	default:
+		if (fd < 0)
+			return iom_error(-EIO, "the kernel does not open the device: %s",
+					 strerror(-fd));
+		dev->fd = fd;
+		return 0;
+	}
+}
+
+int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
+		    struct iom_backend_device *dev, iom_vfio_join_fn *join)
+{
+	struct iom_vfio_group *group;
+	int ret;
+
+	ret = iom_sysfs_group(backend->sys, dev->address, &dev->group);
+	if (ret < 0)
+		return ret;
+	ret = iom_vfio_check_driver(backend->sys, dev->address);
+	if (ret < 0)
+		return ret;
+	group = find_group(vfio, dev->group);
+	if (!group) {
+		ret = add_group(backend, vfio, dev->group, join, &group);
+		if (ret < 0)
+			return ret;
+	}
+	ret = open_device(backend, group, dev);
+	if (ret < 0) {
+		if (!group->users)
+			remove_group(backend, vfio, group);
+		return ret;
+	}
+	group->users++;
+	return 0;
+}
+
+void iom_vfio_close_device(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	if (dev->fd < 0)
+		return;
+	iom_sys_close(backend->sys, dev->fd);
+	dev->fd = -1;
+}
+
+void iom_vfio_detach(struct iom_backend *backend, struct iom_vfio *vfio,
+		     struct iom_backend_device *dev)
+{
+	struct iom_vfio_group *group = find_group(vfio, dev->group);
+
+	iom_vfio_close_device(backend, dev);
+	if (!--group->users)
+		remove_group(backend, vfio, group);
+}
+
+void iom_vfio_forget(struct iom_backend *backend, struct iom_vfio *vfio,
+		     struct iom_backend_device *dev)
+{
+	struct iom_vfio_group *group;
+
+	if (dev) {
+		iom_vfio_close_device(backend, dev);
+		return;
+	}
+	for (group = vfio->groups; group; group = group->next)
+		iom_sys_close(backend->sys, group->fd);
+	if (vfio->container >= 0)
+		iom_sys_close(backend->sys, vfio->container);
+}

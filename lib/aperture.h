@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sets of apertures, as a backend reports them and as the domain keeps them. */
+#ifndef IOM_APERTURE_H
+#define IOM_APERTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libiommu.h"
+
+struct iom_aperture_set {
+	struct iom_aperture *v;
+	size_t n;
+};
+
+/* -ENOMEM. */
+int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last,
+		     uint64_t page_sizes);
+
+/*
+ * Sort, cut each aperture to whole pages of its smallest size, drop what is left empty, and join
+ * neighbours that are alike.  -EIO, with a sentence, if two overlap or one has no usable page size.
+ */
+int iom_aperture_normalize(struct iom_aperture_set *set);
+
+void iom_aperture_free(struct iom_aperture_set *set);
+
+/* The one that contains [start, last], or NULL.  The set is normalized. */
+const struct iom_aperture *iom_aperture_containing(const struct iom_aperture_set *set,
+						   uint64_t start, uint64_t last);
+
+/* The largest of the smallest page sizes: what every mapping must be a multiple of; 0 if empty. */
+uint64_t iom_aperture_unit(const struct iom_aperture_set *set);
+
+/* The smallest page size of an aperture. */
+static inline uint64_t iom_smallest_page(uint64_t page_sizes)
+{
+	return page_sizes & -page_sizes;
+}
+
+#endif

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domain.h"
+#include "error.h"
+#include "options.h"
+
+#define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
+
+/* Write down why a backend was taken or passed over; without memory, do without. */
+static void note_reason(struct iom_domain *dom, const char *backend, const char *reason)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s: %s\n", dom->reasons ? dom->reasons : "", backend, reason) < 0)
+		return;
+	free(dom->reasons);
+	dom->reasons = text;
+}
+
+static void destroy_backend(struct iom_backend *backend)
+{
+	backend->ops->destroy(backend);
+	free(backend->priv);
+	free(backend);
+}
+
+static struct iom_backend *create_backend(struct iom_domain *dom, const struct iom_backend_ops *ops)
+{
+	struct iom_backend *backend;
+
+	backend = calloc(1, sizeof(*backend));
+	if (!backend)
+		return NULL;
+	*backend = (struct iom_backend){ .ops = ops, .sys = dom->sys, .log = &dom->log };
+	backend->priv = calloc(1, ops->priv_size);
+	if (!backend->priv) {
+		free(backend);
+		return NULL;
+	}
+	return backend;
+}
+
+static int attach_by(struct iom_domain *dom, const struct iom_backend_ops *ops,
+		     struct iom_device *dev)
+{
+	struct iom_backend *backend;
+	int ret;
+
+	backend = create_backend(dom, ops);
+	if (!backend)
+		return iom_error(-ENOMEM, "no memory for the %s backend", ops->name);
+	ret = ops->attach(backend, &dev->base);
+	if (ret < 0) {
+		destroy_backend(backend);
+		return ret;
+	}
+	dom->backend = backend;
+	return 0;
+}
+
+/*
+ * Try the backends in order of preference, or the one that was forced.  What the last one says stays
+ * as the error: the earlier ones are in iom_explain().
+ */
+static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
+{
+	int ret = -EOPNOTSUPP;
+	size_t i;
+
+	free(dom->reasons);
+	dom->reasons = NULL;
+	for (i = 0; dom->backends[i]; i++) {
+		const struct iom_backend_ops *ops = dom->backends[i];
+
+		if (dom->forced && dom->forced != ops) {
+			note_reason(dom, ops->name, "passed over: another backend was asked for");
+			continue;
+		}
+		ret = attach_by(dom, ops, dev);
+		if (!ret) {
+			note_reason(dom, ops->name,
+				    dom->forced ? "taken, as asked for" : "taken, as the best that works");
+			break;
+		}
+		note_reason(dom, ops->name, iom_errmsg());
+	}
+	return ret;
+}
+
+/* The last IOVA that every device can drive. */
+static uint64_t narrowest(const struct iom_device *devices)
+{
+	uint64_t reach = UINT64_MAX;
+
+	for (; devices; devices = devices->next)
+		if (devices->reach < reach)
+			reach = devices->reach;
+	return reach;
+}
+
+/* Would every mapping still be in reach?  topology is held for writing, so none is under way. */
+static int check_mappings(const struct iom_domain *dom, const struct iom_aperture_set *apertures,
+			  uint64_t page_size, uint64_t reach)
+{
+	struct iom_span *span;
+
+	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
+	     span = iom_space_at(&dom->space, span->end)) {
+		uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
+		uint64_t last = iova + length - 1;
+
+		if (span->state != IOM_SPAN_MAPPED)
+			continue;
+		if (last > reach || !iom_aperture_containing(apertures, iova, last) ||
+		    (iova | length) & (page_size - 1))
+			return iom_error(-EBUSY,
+					 "the device cannot reach what is mapped at IOVA 0x%" PRIx64
+					 " to 0x%" PRIx64 "; unmap it first, or map it elsewhere",
+					 iova, last);
+	}
+	return 0;
+}
+
+/* Occupy what is free in [start, end), so that nothing is mapped there. */
+static void occupy(struct iom_domain *dom, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		struct iom_span *next = iom_space_at(&dom->space, start), *hole;
+		uint64_t stop = next->start < end ? next->start : end;
+
+		if (start < stop) {
+			hole = iom_pool_take(&dom->pool);
+			*hole = (struct iom_span){ .start = start, .end = stop,
+						   .state = IOM_SPAN_HOLE };
+			iom_space_insert(&dom->space, hole);
+		}
+		start = next->end;
+	}
+}
+
+/* Make the holes of the space what lies between the apertures.  Only the reservation can fail. */
+static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *apertures)
+{
+	size_t n = apertures->n + 1, i;
+	struct iom_span *span;
+	uint64_t start = 0;
+	int ret;
+
+	/* a quarantined range may cut a hole in two */
+	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
+	     span = iom_space_at(&dom->space, span->end))
+		n += span->state == IOM_SPAN_QUARANTINED;
+	ret = iom_pool_reserve(&dom->pool, n);
+	if (ret < 0)
+		return iom_error(ret, "no memory for the holes between the apertures");
+
+	span = iom_space_at(&dom->space, 0);
+	while (span->start < IOM_SPACE_END) {
+		uint64_t end = span->end;
+
+		if (span->state == IOM_SPAN_HOLE) {
+			iom_space_remove(&dom->space, span);
+			iom_pool_give(&dom->pool, span);
+		}
+		span = iom_space_at(&dom->space, end);
+	}
+	for (i = 0; i < apertures->n; i++) {
+		occupy(dom, start, apertures->v[i].start >> IOM_UNIT_SHIFT);
+		start = (apertures->v[i].last >> IOM_UNIT_SHIFT) + 1;
+	}
+	occupy(dom, start, IOM_SPACE_END);
+	return 0;
+}
+
+/* Map again what the kernel dropped with the last device. */
+static int replay(struct iom_domain *dom)
+{
+	struct iom_span *span, *done;
+	int ret;
+
+	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
+	     span = iom_space_at(&dom->space, span->end)) {
+		struct iom_backend_map map = iom_span_map(span);
+
+		if (span->state != IOM_SPAN_MAPPED)
+			continue;
+		ret = iom_backend_map(dom, &map);
+		if (ret < 0) {
+			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
+					 map.iova);
+			goto undo;
+		}
+	}
+	return 0;
+
+undo:
+	/* the device is about to be detached again, and all that is left goes with it */
+	for (done = iom_space_at(&dom->space, 0); done->start < span->start;
+	     done = iom_space_at(&dom->space, done->end))
+		if (done->state == IOM_SPAN_MAPPED)
+			(void)iom_backend_unmap(dom, iom_span_iova(done), iom_span_length(done));
+	return ret;
+}
+
+/* What the domain knows of the kernel's apertures and the devices' reach, to be committed at once. */
+struct view {
+	struct iom_aperture_set apertures;
+	uint64_t page_size, reach;
+};
+
+static int read_view(struct iom_domain *dom, const struct iom_device *devices, struct view *view)
+{
+	int ret;
+
+	*view = (struct view){ .reach = narrowest(devices) };
+	ret = dom->backend->ops->apertures(dom->backend, &view->apertures);
+	if (!ret)
+		ret = iom_aperture_normalize(&view->apertures);
+	if (!ret && !view->apertures.n)
+		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
+	if (ret < 0) {
+		iom_aperture_free(&view->apertures);
+		return ret;
+	}
+	view->page_size = iom_aperture_unit(&view->apertures);
+	return 0;
+}
+
+static void commit_view(struct iom_domain *dom, struct view *view)
+{
+	iom_aperture_free(&dom->apertures);
+	dom->apertures = view->apertures;
+	dom->reach = view->reach;
+	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
+}
+
+/* Everything that follows the backend's attach and may yet refuse the device. */
+static int settle(struct iom_domain *dom, struct iom_device *dev)
+{
+	bool first = !dom->devices;
+	struct view view;
+	int ret;
+
+	dev->next = dom->devices;
+	ret = read_view(dom, dev, &view);
+	if (ret < 0)
+		return ret;
+	if (view.reach < view.apertures.v[0].start + view.page_size - 1) {
+		ret = iom_error(-ERANGE,
+				"the device can drive IOVAs up to 0x%" PRIx64
+				", but the first that can be mapped is 0x%" PRIx64,
+				view.reach, view.apertures.v[0].start);
+		goto fail;
+	}
+	ret = check_mappings(dom, &view.apertures, view.page_size, view.reach);
+	if (ret < 0)
+		goto fail;
+	if (first && !(dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS)) {
+		ret = replay(dom);
+		if (ret < 0)
+			goto fail;
+	}
+	pthread_mutex_lock(&dom->table);
+	ret = rebuild_holes(dom, &view.apertures);
+	pthread_mutex_unlock(&dom->table);
+	if (ret < 0)
+		goto fail;
+	commit_view(dom, &view);
+	dom->devices = dev;
+	__atomic_store_n(&dom->chosen, dom->backend->ops, __ATOMIC_RELAXED);
+	return 0;
+
+fail:
+	iom_aperture_free(&view.apertures);
+	return ret;
+}
+
+static int attach(struct iom_domain *dom, struct iom_device *dev)
+{
+	struct iom_backend *before = dom->backend;
+	struct iom_device *other;
+	int ret;
+
+	for (other = dom->devices; other; other = other->next)
+		if (!strcmp(other->base.address, dev->base.address))
+			return iom_error(-EBUSY, "it is attached to this domain already");
+	ret = iom_sysfs_device_exists(dom->sys, dev->base.address);
+	if (ret < 0)
+		return ret;
+	if (before)
+		ret = before->ops->attach(before, &dev->base);
+	else
+		ret = attach_by_choice(dom, dev);
+	if (ret < 0)
+		return ret;
+	ret = settle(dom, dev);
+	if (ret < 0) {
+		dom->backend->ops->detach(dom->backend, &dev->base);
+		if (!before) {
+			destroy_backend(dom->backend);
+			dom->backend = NULL;
+		}
+	}
+	return ret;
+}
+
+static int read_reach(const struct iom_attach_opts *opts, uint64_t *reach)
+{
+	uint64_t bits = opts->dma_bits ? opts->dma_bits : 64;
+
+	if (bits < IOM_UNIT_SHIFT || bits > 64)
+		return iom_error(-EINVAL, "dma_bits is %" PRIu64 "; it is 12 to 64, or 0 for 64", bits);
+	*reach = UINT64_MAX >> (64 - bits);
+	return 0;
+}
+
+int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *callers,
+	       struct iom_device **dev)
+{
+	struct iom_attach_opts opts;
+	struct iom_device *d;
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret)
+		ret = iom_options_read(&opts, sizeof(opts), ATTACH_OPTS_FIRST, callers,
+				       "iom_attach_opts");
+	if (ret < 0)
+		return iom_error_prefix(ret, "attach %s: ", address);
+
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return iom_error(-ENOMEM, "attach %s: no memory for a device", address);
+	d->domain = dom;
+	d->base.fd = -1;
+	ret = iom_pci_address(address, d->base.address);
+	if (!ret)
+		ret = read_reach(&opts, &d->reach);
+	if (!ret) {
+		pthread_rwlock_wrlock(&dom->topology);
+		ret = attach(dom, d);
+		pthread_rwlock_unlock(&dom->topology);
+	}
+	if (ret < 0) {
+		free(d);
+		return iom_error_prefix(ret, "attach %s: ", address);
+	}
+	iom_log(&dom->log, IOM_LOG_INFO, "attached %s (group %u) by %s", d->base.address,
+		d->base.group, iom_backend(dom));
+	*dev = d;
+	return 0;
+}
+
+/* The apertures may have grown; if they cannot be read, the old ones are still right, only narrower. */
+static void widen(struct iom_domain *dom)
+{
+	struct view view;
+	int ret;
+
+	ret = read_view(dom, dom->devices, &view);
+	if (!ret) {
+		pthread_mutex_lock(&dom->table);
+		ret = rebuild_holes(dom, &view.apertures);
+		pthread_mutex_unlock(&dom->table);
+		if (!ret) {
+			commit_view(dom, &view);
+			return;
+		}
+		iom_aperture_free(&view.apertures);
+	}
+	iom_log(&dom->log, IOM_LOG_WARN, "after a detach the apertures stay as they were: %s",
+		iom_errmsg());
+}
+
+void iom_detach(struct iom_device *dev)
+{
+	struct iom_domain *dom;
+	struct iom_device **link;
+
+	if (!dev || !iom_is_ours(dev->domain))
+		return;
+	dom = dev->domain;
+	pthread_rwlock_wrlock(&dom->topology);
+	dom->backend->ops->close_device(dom->backend, &dev->base);
+	if (dom->devices == dev && !dev->next)
+		iom_kernel_forget(dom);
+	dom->backend->ops->detach(dom->backend, &dev->base);
+	for (link = &dom->devices; *link != dev; link = &(*link)->next)
+		;
+	*link = dev->next;
+	if (dom->devices)
+		widen(dom);
+	else
+		__atomic_store_n(&dom->page_size, 0, __ATOMIC_RELAXED);
+	pthread_rwlock_unlock(&dom->topology);
+	iom_log(&dom->log, IOM_LOG_INFO, "detached %s", dev->base.address);
+	free(dev);
+}
+
+int iom_device_fd(const struct iom_device *dev)
+{
+	int ret = iom_check_owner(dev->domain);
+
+	return ret < 0 ? ret : dev->base.fd;
+}
+
+const char *iom_device_address(const struct iom_device *dev)
+{
+	return dev->base.address;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The domain as the core sees it. */
+#ifndef IOM_DOMAIN_H
+#define IOM_DOMAIN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/backend.h"
+#include "aperture.h"
+#include "libiommu.h"
+#include "log.h"
+#include "pool.h"
+#include "radix.h"
+#include "space.h"
+#include "sys.h"
+
+struct iom_device {
+	struct iom_backend_device base;
+	struct iom_domain *domain;
+	struct iom_device *next;
+	uint64_t reach; /* the last IOVA that it can drive */
+};
+
+struct iom_domain {
+	/* Read without a lock; set before the domain is handed out. */
+	struct iom_radix by_va;
+	struct iom_radix by_iova;
+	uint64_t *ours; /* in a page that a forked child finds zeroed */
+	const struct iom_sys *sys;
+	struct iom_log log;
+	const struct iom_backend_ops *const *backends; /* those to choose from */
+	const struct iom_backend_ops *forced;          /* NULL: any of them */
+
+	/* Atomic: read without a lock, set by attach and detach. */
+	const struct iom_backend_ops *chosen; /* NULL until an attach has succeeded */
+	uint64_t page_size;                   /* 0 while no device is attached */
+
+	/*
+	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across its
+	 * kernel call.  It covers all that follows up to table.
+	 */
+	pthread_rwlock_t topology;
+	struct iom_backend *backend; /* NULL until the first attach that succeeds */
+	struct iom_device *devices;
+	struct iom_aperture_set apertures;
+	uint64_t reach; /* of the narrowest device */
+	char *reasons;  /* why backends were taken or passed over, or NULL */
+
+	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
+	pthread_mutex_t table;
+	pthread_cond_t settled; /* a span is no longer IOM_SPAN_CHANGING */
+	struct iom_space space;
+	struct iom_pool pool;
+	uint64_t mappings, mapped_bytes, quarantined_bytes;
+
+	/* atomic */
+	uint64_t kernel_maps, kernel_unmaps;
+};
+
+/* iom_open() with another table of system calls and another list of backends: for tests. */
+int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *opts,
+		  const struct iom_sys *sys, const struct iom_backend_ops *const *backends);
+
+/* Whether this process opened the domain: costs one load. */
+static inline bool iom_is_ours(const struct iom_domain *dom)
+{
+	return __atomic_load_n(dom->ours, __ATOMIC_RELAXED);
+}
+
+/* -EPERM, with a sentence, in a forked child. */
+int iom_check_owner(const struct iom_domain *dom);
+
+/* Whether the kernel knows the domain's mappings now; topology is held. */
+bool iom_kernel_has_maps(const struct iom_domain *dom);
+
+/* The backend's calls, counted.  topology is held. */
+int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map);
+int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);
+
+/*
+ * Unmap everything, in the kernel as well if it has it: what iom_unmap_all(), and the end of the domain,
+ * do.  topology is held for writing.
+ */
+int iom_unmap_everything(struct iom_domain *dom);
+
+/*
+ * Unmap in the kernel what it would otherwise drop with the last device, or, while that one's group is kept
+ * busy, would not; the domain's own tables stay.  topology is held for writing.
+ */
+void iom_kernel_forget(struct iom_domain *dom);
+
+/* The end of a span that is neither mapped nor known to the kernel; the table lock is held. */
+void iom_span_release(struct iom_domain *dom, struct iom_span *span);
+
+/* The end of one that the kernel may still have; the sentence says why.  The table lock is held. */
+void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span);
+
+/* A mapping as a backend takes it. */
+struct iom_backend_map iom_span_map(const struct iom_span *span);
+
+static inline uint64_t iom_span_iova(const struct iom_span *span)
+{
+	return span->start << IOM_UNIT_SHIFT;
+}
+
+static inline uint64_t iom_span_length(const struct iom_span *span)
+{
+	return (span->end - span->start) << IOM_UNIT_SHIFT;
+}
+
+#endif

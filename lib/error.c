@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libiommu.h"
+
+static _Thread_local char sentence[IOM_ERROR_MAX];
+
+const char *iom_errmsg(void)
+{
+	return sentence;
+}
+
+void iom_error_set(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+}
+
+void iom_error_set_prefix(const char *fmt, ...)
+{
+	char whole[IOM_ERROR_MAX];
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	vsnprintf(whole, sizeof(whole), fmt, ap);
+	va_end(ap);
+	len = strlen(whole);
+	snprintf(whole + len, sizeof(whole) - len, "%s", sentence);
+	memcpy(sentence, whole, sizeof(sentence));
+}
+
+void iom_error_append(const char *fmt, ...)
+{
+	size_t len = strlen(sentence);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence + len, sizeof(sentence) - len, fmt, ap);
+	va_end(ap);
+}

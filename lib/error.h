@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sentence that a failing call leaves for its thread. */
+#ifndef IOM_ERROR_H
+#define IOM_ERROR_H
+
+#define IOM_ERROR_MAX 512
+
+/* Leave a sentence, cut if too long.  err, a negative errno, is the answer: the compiler sees it. */
+#define iom_error(err, ...) (iom_error_set(__VA_ARGS__), (err))
+
+/* Put what failed in front of the sentence that is there ("attach 0000:01:00.0: "). */
+#define iom_error_prefix(err, ...) (iom_error_set_prefix(__VA_ARGS__), (err))
+
+void iom_error_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void iom_error_set_prefix(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Add to the end of it. */
+void iom_error_append(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

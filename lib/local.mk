@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# Every object of lib/ and backends/, its internal functions within reach: for the unit tests.
+noinst_LTLIBRARIES += libiommu-core.la
+libiommu_core_la_CPPFLAGS = -include %D%/exports.h $(internal_cppflags)
+libiommu_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+libiommu_core_la_SOURCES = \
+	%D%/aperture.c \
+	%D%/aperture.h \
+	%D%/attach.c \
+	%D%/domain.c \
+	%D%/domain.h \
+	%D%/error.c \
+	%D%/error.h \
+	%D%/exports.h \
+	%D%/log.c \
+	%D%/log.h \
+	%D%/map.c \
+	%D%/memlock.c \
+	%D%/memlock.h \
+	%D%/options.c \
+	%D%/options.h \
+	%D%/placement.c \
+	%D%/placement.h \
+	%D%/pool.c \
+	%D%/pool.h \
+	%D%/radix.c \
+	%D%/radix.h \
+	%D%/report.c \
+	%D%/space.c \
+	%D%/space.h \
+	%D%/sys.c \
+	%D%/sys.h \
+	%D%/sysfs.c \
+	%D%/sysfs.h \
+	%D%/translate.c \
+	%D%/unmap.c
+
+# The product: the same objects behind the symbol map.
+lib_LTLIBRARIES += libiommu.la
+libiommu_la_SOURCES =
+libiommu_la_LIBADD = libiommu-core.la
+libiommu_la_LDFLAGS = $(AM_LDFLAGS) $(LIB_LDFLAGS) -version-info 0:0:0 \
+	-Wl,--version-script=$(srcdir)/%D%/libiommu.map
+EXTRA_libiommu_la_DEPENDENCIES = %D%/libiommu.map
+
+EXTRA_DIST += %D%/libiommu.map

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+
+#include "domain.h"
+#include "error.h"
+#include "options.h"
+#include "placement.h"
+
+#define MAP_OPTS_FIRST sizeof(struct iom_map_opts)
+
+#define MAP_FLAGS (IOM_MAP_RW | IOM_MAP_FIXED | IOM_MAP_ALIAS)
+
+/* What the caller asks for, checked step by step. */
+struct request {
+	uintptr_t va;
+	uint64_t length;
+	unsigned int flags;
+	iom_iova_t iova;
+	uint64_t limit;
+};
+
+/* Unique in the process, so that a region of one domain is never taken for another's; 0 is none. */
+static uint64_t next_generation = 1;
+
+/* What is wrong with the arguments on their own. */
+static int check_arguments(const struct request *rq, const struct iom_map_opts *opts,
+			   const struct iom_map_opts *callers)
+{
+	if (!rq->va)
+		return iom_error(-EINVAL, "the address is NULL");
+	if (!rq->length)
+		return iom_error(-EINVAL, "the length is 0");
+	if (rq->flags & ~MAP_FLAGS)
+		return iom_error(-EINVAL, "unknown flags 0x%x", rq->flags & ~MAP_FLAGS);
+	if (!(rq->flags & IOM_MAP_RW))
+		return iom_error(-EINVAL, "neither IOM_MAP_READ nor IOM_MAP_WRITE is set");
+	if ((rq->flags & IOM_MAP_FIXED) && !callers)
+		return iom_error(-EINVAL, "IOM_MAP_FIXED needs options that say where");
+	if (!(rq->flags & IOM_MAP_FIXED) && opts->iova)
+		return iom_error(-EINVAL, "opts.iova is set, but IOM_MAP_FIXED is not");
+	if (rq->length - 1 > UINT64_MAX - rq->va)
+		return iom_error(-EFAULT, "the memory would run past the end of the address space");
+	return 0;
+}
+
+/* What is wrong with them in this domain, with the devices that are attached now. */
+static int check_here(const struct iom_domain *dom, const struct request *rq)
+{
+	uint64_t last = rq->iova + rq->length - 1;
+	uint64_t whole = rq->va | rq->length;
+
+	if (!dom->devices)
+		return iom_error(-ENODEV, "no device is attached, so it is not known what can be "
+					  "mapped; attach one first");
+	if (rq->flags & IOM_MAP_FIXED)
+		whole |= rq->iova;
+	if (whole & (dom->page_size - 1))
+		return iom_error(-EINVAL,
+				 "address, length and a fixed IOVA must be multiples of %" PRIu64,
+				 dom->page_size);
+	if (!(rq->flags & IOM_MAP_FIXED))
+		return 0;
+	if (last < rq->iova)
+		return iom_error(-ERANGE, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " runs past 2^64", rq->iova,
+				 rq->length);
+	if (last > rq->limit)
+		return iom_error(-ERANGE,
+				 "it would end at IOVA 0x%" PRIx64 ", above the limit of 0x%" PRIx64
+				 " (the caller's or the narrowest device's)",
+				 last, rq->limit);
+	if (!iom_aperture_containing(&dom->apertures, rq->iova, last))
+		return iom_error(-ERANGE,
+				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64
+				 " does not lie within one aperture; iom_apertures() lists them",
+				 rq->iova, last);
+	return 0;
+}
+
+struct taker {
+	const struct iom_space *space;
+	uint64_t start;
+};
+
+static bool take_fit(void *arg, const struct iom_fit *fit)
+{
+	struct taker *taker = arg;
+
+	return iom_space_fit(taker->space, fit, &taker->start);
+}
+
+static int choose_anywhere(const struct iom_domain *dom, const struct request *rq, uint64_t *start)
+{
+	struct iom_place place = {
+		.va = rq->va,
+		.length = rq->length,
+		.backing = dom->page_size,
+		.limit = rq->limit,
+	};
+	struct taker taker = { .space = &dom->space };
+
+	if (iom_placement(&dom->apertures, &place, take_fit, &taker)) {
+		*start = taker.start;
+		return 0;
+	}
+	if (!iom_placement_possible(&dom->apertures, &place))
+		return iom_error(-ERANGE,
+				 "no aperture below the limit of 0x%" PRIx64 " is that large",
+				 rq->limit);
+	return iom_error(-ENOSPC, "no free IOVA range below the limit of 0x%" PRIx64
+				  " is that large; unmap something first",
+			 rq->limit);
+}
+
+static int choose_fixed(const struct iom_domain *dom, const struct request *rq, uint64_t *start)
+{
+	uint64_t first = rq->iova >> IOM_UNIT_SHIFT;
+	uint64_t end = first + (rq->length >> IOM_UNIT_SHIFT);
+	const struct iom_span *span = iom_space_at(&dom->space, first);
+
+	if (span->start < end)
+		return iom_error(-EEXIST, "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is %s already",
+				 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1,
+				 span->state == IOM_SPAN_QUARANTINED ? "quarantined" : "mapped");
+	*start = first;
+	return 0;
+}
+
+static int explain_claim(const struct iom_domain *dom, int ret, uint64_t taken)
+{
+	uint64_t iova, contiguous;
+
+	if (ret == -ERANGE)
+		return iom_error(-EFAULT, "no memory of this process lies there");
+	if (ret != -EEXIST)
+		return iom_error(-ENOMEM, "no memory for the translation tables");
+	if (iom_radix_lookup(&dom->by_va, taken, &iova, &contiguous) < 0)
+		return iom_error(-EEXIST,
+				 "another thread is mapping or unmapping the memory at 0x%" PRIx64,
+				 taken);
+	return iom_error(-EEXIST,
+			 "the memory at 0x%" PRIx64 " is mapped already, at IOVA 0x%" PRIx64
+			 "; unmap it first, or use IOM_MAP_ALIAS",
+			 taken, iova);
+}
+
+/* Claim memory and IOVA in the tables, so that everything after the kernel's answer cannot fail. */
+static int claim(struct iom_domain *dom, const struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
+	bool alias = span->flags & IOM_MAP_ALIAS;
+	uint64_t taken = 0;
+	int ret;
+
+	if (!alias) {
+		ret = iom_radix_claim(&dom->by_va, span->va, length, iova, &taken);
+		if (ret < 0)
+			return explain_claim(dom, ret, taken);
+	}
+	ret = iom_radix_claim(&dom->by_iova, iova, length, span->va, &taken);
+	if (ret < 0) {
+		if (!alias)
+			iom_radix_clear(&dom->by_va, span->va, length);
+		return iom_error(-ENOMEM, "no memory for the translation tables");
+	}
+	return 0;
+}
+
+/* Choose an IOVA and occupy it.  The table lock is held. */
+static int reserve(struct iom_domain *dom, const struct request *rq, struct iom_span **span)
+{
+	struct iom_span *s;
+	uint64_t start;
+	int ret;
+
+	ret = iom_pool_reserve(&dom->pool, 1);
+	if (ret < 0)
+		return iom_error(ret, "no memory for a mapping");
+	if (rq->flags & IOM_MAP_FIXED)
+		ret = choose_fixed(dom, rq, &start);
+	else
+		ret = choose_anywhere(dom, rq, &start);
+	if (ret < 0)
+		return ret;
+	s = iom_pool_take(&dom->pool);
+	*s = (struct iom_span){
+		.start = start,
+		.end = start + (rq->length >> IOM_UNIT_SHIFT),
+		.va = rq->va,
+		.flags = rq->flags,
+		.state = IOM_SPAN_CHANGING,
+		.generation = __atomic_fetch_add(&next_generation, 1, __ATOMIC_RELAXED),
+	};
+	ret = claim(dom, s);
+	if (ret < 0) {
+		iom_pool_give(&dom->pool, s);
+		return ret;
+	}
+	iom_space_insert(&dom->space, s);
+	*span = s;
+	return 0;
+}
+
+/* The kernel mapped it: let readers see it.  The table lock is held. */
+static void publish(struct iom_domain *dom, struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
+
+	iom_radix_publish(&dom->by_iova, iova, length, span->va);
+	if (!(span->flags & IOM_MAP_ALIAS))
+		iom_radix_publish(&dom->by_va, span->va, length, iova);
+	span->state = IOM_SPAN_MAPPED;
+	dom->mappings++;
+	dom->mapped_bytes += length;
+}
+
+/* The kernel did not map it; or, with -EIO, part of it, and could not undo that. */
+static void give_up(struct iom_domain *dom, struct iom_span *span, int err)
+{
+	if (err == -EIO)
+		iom_span_quarantine(dom, span);
+	else
+		iom_span_release(dom, span);
+}
+
+static int map(struct iom_domain *dom, const struct request *rq, struct iom_region *region)
+{
+	struct iom_backend_map map;
+	struct iom_span *span;
+	int ret;
+
+	ret = check_here(dom, rq);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&dom->table);
+	ret = reserve(dom, rq, &span);
+	pthread_mutex_unlock(&dom->table);
+	if (ret < 0)
+		return ret;
+
+	map = iom_span_map(span);
+	ret = iom_backend_map(dom, &map);
+
+	pthread_mutex_lock(&dom->table);
+	if (ret < 0) {
+		give_up(dom, span, ret);
+	} else {
+		publish(dom, span);
+		if (region)
+			*region = (struct iom_region){
+				.va = (void *)span->va,
+				.iova = map.iova,
+				.length = map.length,
+				.delta = map.iova - span->va,
+				.generation = span->generation,
+				.flags = span->flags,
+			};
+	}
+	pthread_cond_broadcast(&dom->settled);
+	pthread_mutex_unlock(&dom->table);
+	return ret;
+}
+
+int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
+	    const struct iom_map_opts *callers, struct iom_region *region)
+{
+	struct request rq = { .va = (uintptr_t)va, .length = length, .flags = flags };
+	struct iom_map_opts opts;
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret)
+		ret = iom_options_read(&opts, sizeof(opts), MAP_OPTS_FIRST, callers, "iom_map_opts");
+	if (!ret)
+		ret = check_arguments(&rq, &opts, callers);
+	if (!ret) {
+		rq.iova = opts.iova;
+		pthread_rwlock_rdlock(&dom->topology);
+		rq.limit = opts.limit && opts.limit < dom->reach ? opts.limit : dom->reach;
+		ret = map(dom, &rq, region);
+		pthread_rwlock_unlock(&dom->topology);
+	}
+	if (ret < 0)
+		return iom_error_prefix(ret, "map %p + 0x%" PRIx64 ": ", va, length);
+	return 0;
+}

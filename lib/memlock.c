@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "memlock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+/* Find the number behind a label in a /proc file; false if it is not there or not a number. */
+static bool proc_number(const struct iom_sys *sys, const char *path, const char *label,
+			uint64_t *value)
+{
+	char text[8192];
+	const char *at;
+	char *end;
+
+	if (iom_sys_read_text(sys, path, text, sizeof(text)) < 0)
+		return false;
+	at = strstr(text, label);
+	if (!at)
+		return false;
+	at += strlen(label);
+	*value = strtoull(at, &end, 10);
+	return end != at;
+}
+
+int iom_memlock_error(const struct iom_sys *sys, uint64_t need)
+{
+	uint64_t limit, locked_kib;
+
+	if (!proc_number(sys, "/proc/self/status", "VmLck:", &locked_kib))
+		locked_kib = 0;
+	/* no number: unlimited */
+	if (!proc_number(sys, "/proc/self/limits", "Max locked memory", &limit) ||
+	    (locked_kib << 10) + need <= limit)
+		return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB",
+				 need >> 10);
+	return iom_error(-ENOMEM,
+			 "locking %" PRIu64 " KiB more, beside the %" PRIu64
+			 " KiB locked now, exceeds RLIMIT_MEMLOCK, which is %" PRIu64
+			 " KiB; raise it (ulimit -l, LimitMEMLOCK=) or give CAP_IPC_LOCK",
+			 need >> 10, locked_kib, limit >> 10);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RLIMIT_MEMLOCK, for the sentence when it is hit. */
+#ifndef IOM_MEMLOCK_H
+#define IOM_MEMLOCK_H
+
+#include <stdint.h>
+
+#include "sys.h"
+
+/* Leave the sentence for need bytes that could not be locked; -ENOMEM. */
+int iom_memlock_error(const struct iom_sys *sys, uint64_t need);
+
+#endif

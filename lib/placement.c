@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "placement.h"
+
+#include "radix.h"
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+/* A congruence modulo more than this would only waste address space. */
+#define LARGEST_PAGE (UINT64_C(1) << 30)
+
+/* The largest page size that divides everything, 0 if none does. */
+static uint64_t usable_page(const struct iom_aperture *a, const struct iom_place *place)
+{
+	uint64_t whole = place->backing | place->va | place->length;
+	uint64_t fits = a->page_sizes & (iom_smallest_page(whole) * 2 - 1);
+
+	return fits ? UINT64_C(1) << (63 - __builtin_clzll(fits)) : 0;
+}
+
+/* Whether a whole page of this size lies inside the memory. */
+static bool contains_page(const struct iom_place *place, uint64_t page)
+{
+	uint64_t skip = -(uint64_t)place->va & (page - 1);
+
+	return place->length >= page && place->length - page >= skip;
+}
+
+/* The part of an aperture above or below 4 GiB, page 0 left out, as a fit; false if empty. */
+static bool part(const struct iom_aperture *a, const struct iom_place *place, bool high,
+		 struct iom_fit *fit)
+{
+	uint64_t first = a->start, last = a->last;
+
+	if (first < IOM_UNIT)
+		first = iom_smallest_page(a->page_sizes);
+	if (high && first < FOUR_GIB)
+		first = FOUR_GIB;
+	if (!high && last >= FOUR_GIB)
+		last = FOUR_GIB - 1;
+	if (last > place->limit)
+		last = place->limit;
+	if (first > last)
+		return false;
+	fit->first = first >> IOM_UNIT_SHIFT;
+	/* the limit's own page counts only if the limit is its last byte */
+	fit->end = (last >> IOM_UNIT_SHIFT) + ((last & (IOM_UNIT - 1)) == IOM_UNIT - 1);
+	return fit->end > fit->first;
+}
+
+static bool try_half(const struct iom_aperture_set *apertures, const struct iom_place *place,
+		     uint64_t page, bool high, iom_place_fn *try, void *arg)
+{
+	uint64_t align;
+	size_t i;
+
+	for (align = LARGEST_PAGE; align >= IOM_UNIT; align >>= 1) {
+		for (i = 0; i < apertures->n; i++) {
+			const struct iom_aperture *a = &apertures->v[i];
+			struct iom_fit fit;
+
+			if (usable_page(a, place) != page || !part(a, place, high, &fit))
+				continue;
+			if (align != page &&
+			    (align < page || !(a->page_sizes & align) || !contains_page(place, align)))
+				continue;
+			fit.count = place->length >> IOM_UNIT_SHIFT;
+			fit.align = align >> IOM_UNIT_SHIFT;
+			fit.phase = (place->va & (align - 1)) >> IOM_UNIT_SHIFT;
+			if (try(arg, &fit))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,
+		   iom_place_fn *try, void *arg)
+{
+	uint64_t pages = 0;
+	size_t i;
+
+	for (i = 0; i < apertures->n; i++)
+		pages |= usable_page(&apertures->v[i], place);
+	while (pages) {
+		uint64_t page = UINT64_C(1) << (63 - __builtin_clzll(pages));
+
+		if (try_half(apertures, place, page, true, try, arg) ||
+		    try_half(apertures, place, page, false, try, arg))
+			return true;
+		pages &= ~page;
+	}
+	return false;
+}
+
+bool iom_placement_possible(const struct iom_aperture_set *apertures,
+			    const struct iom_place *place)
+{
+	size_t i;
+
+	for (i = 0; i < apertures->n; i++) {
+		const struct iom_aperture *a = &apertures->v[i];
+		uint64_t first = a->start ? a->start : iom_smallest_page(a->page_sizes);
+		uint64_t last = a->last < place->limit ? a->last : place->limit;
+
+		if (usable_page(a, place) && first <= last && last - first >= place->length - 1)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where a piece of memory should go: a pure function of the memory, the apertures and the limit. */
+#ifndef IOM_PLACEMENT_H
+#define IOM_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aperture.h"
+#include "space.h"
+
+struct iom_place {
+	uintptr_t va;
+	uint64_t length;
+	uint64_t backing; /* the page size behind the memory */
+	uint64_t limit;   /* the last IOVA that may be used */
+};
+
+/* Try one fit; true ends the search. */
+typedef bool iom_place_fn(void *arg, const struct iom_fit *fit);
+
+/*
+ * Offer places, best first, until one is taken; whether one was.  The order:
+ *
+ *	1. the aperture with the largest page size that divides the backing page, va and length;
+ *	2. above 4 GiB, so that what lies below is kept for devices that reach no further;
+ *	3. congruent to va modulo the largest huge page that lies inside the memory, so that the IOMMU
+ *	   can use its large pages there; then modulo smaller ones;
+ *	4. the lowest address, but never page 0.
+ */
+bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,
+		   iom_place_fn *try, void *arg);
+
+/* Whether the memory would fit into one of the apertures if all were empty. */
+bool iom_placement_possible(const struct iom_aperture_set *apertures,
+			    const struct iom_place *place);
+
+#endif

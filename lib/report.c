@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "domain.h"
+#include "error.h"
+
+#define COUNTERS_FIRST sizeof(struct iom_counters)
+
+/* Locks do not change what a domain is to its reader. */
+static struct iom_domain *lockable(const struct iom_domain *dom)
+{
+	return (struct iom_domain *)(uintptr_t)dom;
+}
+
+const char *iom_backend(const struct iom_domain *dom)
+{
+	const struct iom_backend_ops *chosen = __atomic_load_n(&dom->chosen, __ATOMIC_RELAXED);
+
+	return chosen ? chosen->name : NULL;
+}
+
+uint64_t iom_page_size(const struct iom_domain *dom)
+{
+	return __atomic_load_n(&dom->page_size, __ATOMIC_RELAXED);
+}
+
+int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, size_t n)
+{
+	int ret;
+	size_t i;
+
+	ret = iom_check_owner(dom);
+	if (ret < 0)
+		return iom_error_prefix(ret, "apertures: ");
+	pthread_rwlock_rdlock(&lockable(dom)->topology);
+	if (dom->devices) {
+		for (i = 0; i < n && i < dom->apertures.n; i++)
+			apertures[i] = dom->apertures.v[i];
+		ret = (int)dom->apertures.n;
+	} else {
+		ret = iom_error(-ENODEV, "apertures: no device is attached, so they are not known");
+	}
+	pthread_rwlock_unlock(&lockable(dom)->topology);
+	return ret;
+}
+
+static void read_counters(struct iom_domain *dom, struct iom_counters *counters)
+{
+	*counters = (struct iom_counters){ .entry_limit = UINT64_MAX };
+	pthread_rwlock_rdlock(&dom->topology);
+	pthread_mutex_lock(&dom->table);
+	counters->mappings = dom->mappings;
+	counters->mapped_bytes = dom->mapped_bytes;
+	counters->quarantined_bytes = dom->quarantined_bytes;
+	pthread_mutex_unlock(&dom->table);
+	if (dom->backend)
+		dom->backend->ops->entries(dom->backend, &counters->entry_limit,
+					   &counters->entries_used);
+	pthread_rwlock_unlock(&dom->topology);
+	counters->kernel_maps = __atomic_load_n(&dom->kernel_maps, __ATOMIC_RELAXED);
+	counters->kernel_unmaps = __atomic_load_n(&dom->kernel_unmaps, __ATOMIC_RELAXED);
+}
+
+int iom_counters(const struct iom_domain *dom, struct iom_counters *counters)
+{
+	struct iom_counters ours;
+	size_t size = counters->size;
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret && size < COUNTERS_FIRST)
+		ret = iom_error(-EINVAL,
+				"iom_counters.size is %zu; set it to sizeof(struct iom_counters)", size);
+	if (ret < 0)
+		return iom_error_prefix(ret, "counters: ");
+	read_counters(lockable(dom), &ours);
+	ours.size = size;
+	memset(counters, 0, size);
+	memcpy(counters, &ours, size < sizeof(ours) ? size : sizeof(ours));
+	return 0;
+}
+
+/* A text that may be longer than its buffer. */
+struct text {
+	char *buf;
+	size_t n, length;
+};
+
+static void add(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *fmt, ...)
+{
+	bool room = text->length < text->n;
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(room ? text->buf + text->length : NULL, room ? text->n - text->length : 0, fmt,
+			ap);
+	va_end(ap);
+	if (len > 0)
+		text->length += (size_t)len;
+}
+
+static void add_page_sizes(struct text *text, uint64_t page_sizes)
+{
+	static const char units[] = " KMGTPE";
+	const char *separator = "";
+	unsigned int bit;
+
+	for (bit = 0; bit < 64; bit++) {
+		if (!(page_sizes >> bit & 1))
+			continue;
+		add(text, "%s%u %.1s%s", separator, 1u << bit % 10, &units[bit / 10],
+		    bit < 10 ? "bytes" : "iB");
+		separator = ", ";
+	}
+}
+
+static void add_limits(struct text *text, const struct iom_domain *dom)
+{
+	uint64_t limit, used;
+	size_t i;
+
+	for (i = 0; i < dom->apertures.n; i++) {
+		const struct iom_aperture *a = &dom->apertures.v[i];
+
+		add(text, "aperture: 0x%" PRIx64 " to 0x%" PRIx64 ", pages of ", a->start, a->last);
+		add_page_sizes(text, a->page_sizes);
+		add(text, "\n");
+	}
+	if (dom->reach != UINT64_MAX)
+		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n", dom->reach);
+	dom->backend->ops->entries(dom->backend, &limit, &used);
+	if (limit != UINT64_MAX && used != UINT64_MAX)
+		add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n", used, limit);
+	else if (limit != UINT64_MAX)
+		add(text, "entries: at most %" PRIu64 " kernel mappings\n", limit);
+}
+
+int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
+{
+	struct text text = { .buf = buf, .n = n };
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (ret < 0)
+		return iom_error_prefix(ret, "explain: ");
+	if (n)
+		buf[0] = '\0';
+	pthread_rwlock_rdlock(&lockable(dom)->topology);
+	if (dom->reasons)
+		add(&text, "%s", dom->reasons);
+	if (dom->devices)
+		add_limits(&text, dom);
+	pthread_rwlock_unlock(&lockable(dom)->topology);
+	return (int)text.length;
+}

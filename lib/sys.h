@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of system calls.  Everything that libiommu asks of the kernel goes through one of these,
+ * given when the domain is opened, so that the same code runs on the real system, on the simulated
+ * kernel, and under a test that fails the n-th call.
+ *
+ * Every function returns a negative errno on failure.  ctx is the table's own.
+ */
+#ifndef IOM_SYS_H
+#define IOM_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One name in a folder, "." and ".." left out; a non-zero answer ends the listing with it. */
+typedef int iom_sys_name_fn(void *arg, const char *name);
+
+struct iom_sys {
+	void *ctx;
+	/* A descriptor; O_CLOEXEC is added to flags. */
+	int (*open)(void *ctx, const char *path, int flags);
+	int (*close)(void *ctx, int fd);
+	/* The kernel's non-negative answer.  arg may carry a number where the request takes one. */
+	int (*ioctl)(void *ctx, int fd, unsigned long request, void *arg);
+	/* At most n bytes of a whole small file; the number of bytes. */
+	ssize_t (*read_file)(void *ctx, const char *path, void *buf, size_t n);
+	/* A link's target, cut at n bytes, not terminated; the number of bytes. */
+	ssize_t (*read_link)(void *ctx, const char *path, char *buf, size_t n);
+	/* 0, or what a name function answered. */
+	int (*list_dir)(void *ctx, const char *path, iom_sys_name_fn *name, void *arg);
+	/* Zeroed private memory of whole pages, reserved but not touched, empty in a forked child. */
+	int (*alloc_pages)(void *ctx, size_t length, void **pages);
+	void (*free_pages)(void *ctx, void *pages, size_t length);
+};
+
+/* The real one. */
+extern const struct iom_sys iom_sys_linux;
+
+int iom_sys_open(const struct iom_sys *sys, const char *path, int flags);
+int iom_sys_close(const struct iom_sys *sys, int fd);
+int iom_sys_ioctl(const struct iom_sys *sys, int fd, unsigned long request, void *arg);
+
+/* An ioctl whose argument is a number. */
+int iom_sys_ioctl_int(const struct iom_sys *sys, int fd, unsigned long request, unsigned long arg);
+
+/* A small file as a string, cut at n - 1 bytes, trailing white space removed; its length. */
+ssize_t iom_sys_read_text(const struct iom_sys *sys, const char *path, char *buf, size_t n);
+
+/* The last component of a link's target ("vfio-pci" of ".../drivers/vfio-pci"). */
+int iom_sys_link_name(const struct iom_sys *sys, const char *path, char *buf, size_t n);
+
+int iom_sys_list_dir(const struct iom_sys *sys, const char *path, iom_sys_name_fn *name, void *arg);
+
+#endif

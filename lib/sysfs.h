@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What sysfs says of PCI functions and IOMMU groups. */
+#ifndef IOM_SYSFS_H
+#define IOM_SYSFS_H
+
+#include <stddef.h>
+
+#include "sys.h"
+
+/* "0000:01:00.0"; segments may have more than four digits. */
+#define IOM_PCI_ADDRESS_MAX 20
+
+/* Read an address, "01:00.0" being in segment 0, into its full form; -EINVAL with a sentence. */
+int iom_pci_address(const char *text, char address[IOM_PCI_ADDRESS_MAX]);
+
+/* -ENODEV, with a sentence, if there is no such function. */
+int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address);
+
+/* The driver that a function is bound to; "" if none. */
+int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *driver, size_t n);
+
+/* Its IOMMU group; -ENODEV, with a sentence, if no IOMMU covers it. */
+int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group);
+
+/* The functions of a group: a call of name with each address. */
+int iom_sysfs_group_members(const struct iom_sys *sys, unsigned int group, iom_sys_name_fn *name,
+			    void *arg);
+
+/* Who holds a device node open, as "process 17 (qemu)"; "another process" if that cannot be seen. */
+void iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n);
+
+#endif

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+
+#include "domain.h"
+#include "error.h"
+
+void iom_span_release(struct iom_domain *dom, struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
+
+	if (!(span->flags & IOM_MAP_ALIAS))
+		iom_radix_clear(&dom->by_va, span->va, length);
+	iom_radix_clear(&dom->by_iova, iova, length);
+	iom_space_remove(&dom->space, span);
+	iom_pool_give(&dom->pool, span);
+}
+
+void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
+
+	/* the memory may be mapped again elsewhere; the IOVA stays claimed */
+	if (!(span->flags & IOM_MAP_ALIAS))
+		iom_radix_clear(&dom->by_va, span->va, length);
+	span->state = IOM_SPAN_QUARANTINED;
+	dom->quarantined_bytes += length;
+	iom_log(&dom->log, IOM_LOG_ERROR, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " is quarantined: %s", iova,
+		length, iom_errmsg());
+}
+
+/* Let readers miss it, and other writers wait.  The table lock is held. */
+static void withdraw(struct iom_domain *dom, struct iom_span *span)
+{
+	uint64_t length = iom_span_length(span);
+
+	if (!(span->flags & IOM_MAP_ALIAS))
+		iom_radix_withdraw(&dom->by_va, span->va, length);
+	iom_radix_withdraw(&dom->by_iova, iom_span_iova(span), length);
+	span->state = IOM_SPAN_CHANGING;
+	dom->mappings--;
+	dom->mapped_bytes -= length;
+}
+
+/*
+ * All mappings in units [start, end): their range is checked, they are taken out of the tables, unmapped
+ * with one kernel call, and only then is their IOVA free: freed before, it could be mapped anew by
+ * another thread and then cleared by our call.
+ */
+struct range {
+	uint64_t start, end;
+};
+
+/* Wait until nothing in the range is being mapped or unmapped.  The table lock is held. */
+static void wait_settled(struct iom_domain *dom, const struct range *range)
+{
+	struct iom_span *span = iom_space_at(&dom->space, range->start);
+
+	while (span->start < range->end) {
+		if (span->state == IOM_SPAN_CHANGING) {
+			pthread_cond_wait(&dom->settled, &dom->table);
+			span = iom_space_at(&dom->space, range->start);
+		} else {
+			span = iom_space_at(&dom->space, span->end);
+		}
+	}
+}
+
+static int check_range(const struct iom_domain *dom, const struct range *range)
+{
+	const struct iom_span *first = iom_space_at(&dom->space, range->start), *span;
+	uint64_t unit;
+
+	for (unit = range->start; unit < range->end; unit = span->end) {
+		span = iom_space_at(&dom->space, unit);
+		if (span->start > unit || span->state != IOM_SPAN_MAPPED)
+			return iom_error(-ENOENT, "nothing is mapped at IOVA 0x%" PRIx64,
+					 unit << IOM_UNIT_SHIFT);
+	}
+	if (first->start != range->start || unit != range->end) {
+		const struct iom_span *cut = first;
+
+		if (first->start == range->start)
+			cut = iom_space_at(&dom->space, range->end - 1);
+		return iom_error(-EINVAL,
+				 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+				 "; only whole mappings can be unmapped",
+				 iom_span_iova(cut),
+				 iom_span_iova(cut) + iom_span_length(cut) - 1);
+	}
+	return 0;
+}
+
+typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
+
+/* Apply fn, which may remove the span, to each in the range. */
+static void for_each(struct iom_domain *dom, const struct range *range, span_fn *fn)
+{
+	uint64_t unit = range->start;
+
+	while (unit < range->end) {
+		struct iom_span *span = iom_space_at(&dom->space, unit);
+
+		unit = span->end;
+		if (span->start < range->end)
+			fn(dom, span);
+	}
+}
+
+/* The range was checked; the table lock is held, and let go during the kernel's call. */
+static int unmap_checked(struct iom_domain *dom, const struct range *range)
+{
+	int ret = 0;
+
+	for_each(dom, range, withdraw);
+	if (iom_kernel_has_maps(dom)) {
+		pthread_mutex_unlock(&dom->table);
+		ret = iom_backend_unmap(dom, range->start << IOM_UNIT_SHIFT,
+					(range->end - range->start) << IOM_UNIT_SHIFT);
+		pthread_mutex_lock(&dom->table);
+	}
+	for_each(dom, range, ret < 0 ? iom_span_quarantine : iom_span_release);
+	pthread_cond_broadcast(&dom->settled);
+	return ret < 0 ? -EIO : 0;
+}
+
+static int unmap_range(struct iom_domain *dom, const struct range *range)
+{
+	int ret;
+
+	wait_settled(dom, range);
+	ret = check_range(dom, range);
+	return ret < 0 ? ret : unmap_checked(dom, range);
+}
+
+static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
+{
+	struct range range = { .start = region->iova >> IOM_UNIT_SHIFT };
+	const struct iom_span *span;
+
+	range.end = range.start + 1;
+	wait_settled(dom, &range);
+	span = iom_space_at(&dom->space, range.start);
+	if (span->start != range.start || span->generation != region->generation ||
+	    span->state != IOM_SPAN_MAPPED)
+		return iom_error(-ENOENT, "the region was unmapped before, or is none of this domain");
+	range.end = span->end;
+	return unmap_checked(dom, &range);
+}
+
+int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
+{
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (ret < 0)
+		return iom_error_prefix(ret, "unmap: ");
+	if (!region)
+		return iom_error(-EINVAL, "unmap: the region is NULL");
+
+	pthread_rwlock_rdlock(&dom->topology);
+	pthread_mutex_lock(&dom->table);
+	ret = unmap_region(dom, region);
+	pthread_mutex_unlock(&dom->table);
+	pthread_rwlock_unlock(&dom->topology);
+	if (ret < 0)
+		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ", region->iova,
+					region->length);
+	return 0;
+}
+
+int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
+{
+	struct range range;
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret && !length)
+		ret = iom_error(-EINVAL, "the length is 0");
+	if (!ret && length - 1 > UINT64_MAX - iova)
+		ret = iom_error(-ERANGE, "it runs past 2^64");
+	/* what is no multiple of a unit cannot begin or end where a mapping does */
+	if (!ret && ((iova | length) & (IOM_UNIT - 1)))
+		ret = iom_error(-EINVAL, "IOVA and length must be multiples of %" PRIu64, IOM_UNIT);
+	if (!ret) {
+		range.start = iova >> IOM_UNIT_SHIFT;
+		range.end = range.start + (length >> IOM_UNIT_SHIFT);
+		pthread_rwlock_rdlock(&dom->topology);
+		pthread_mutex_lock(&dom->table);
+		ret = unmap_range(dom, &range);
+		pthread_mutex_unlock(&dom->table);
+		pthread_rwlock_unlock(&dom->topology);
+	}
+	if (ret < 0)
+		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ", iova, length);
+	return 0;
+}
+
+/* One kernel call for all, where there is one. */
+static int kernel_unmap_all(struct iom_domain *dom)
+{
+	const struct iom_backend_ops *ops = dom->backend->ops;
+
+	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
+	return ops->unmap_all(dom->backend, dom->mapped_bytes);
+}
+
+static void withdraw_mapped(struct iom_domain *dom, struct iom_span *span)
+{
+	if (span->state == IOM_SPAN_MAPPED)
+		withdraw(dom, span);
+}
+
+static void release_changing(struct iom_domain *dom, struct iom_span *span)
+{
+	if (span->state == IOM_SPAN_CHANGING)
+		iom_span_release(dom, span);
+}
+
+static void quarantine_changing(struct iom_domain *dom, struct iom_span *span)
+{
+	if (span->state == IOM_SPAN_CHANGING)
+		iom_span_quarantine(dom, span);
+}
+
+/* One call for each mapping; what fails is quarantined, and the first error is the answer. */
+static int unmap_one_by_one(struct iom_domain *dom)
+{
+	uint64_t unit = 0;
+	int ret = 0;
+
+	while (unit < IOM_SPACE_END) {
+		struct iom_span *span = iom_space_at(&dom->space, unit);
+		struct range range = { span->start, span->end };
+
+		unit = span->end;
+		if (span->state == IOM_SPAN_MAPPED && unmap_checked(dom, &range) < 0)
+			ret = -EIO;
+	}
+	return ret;
+}
+
+int iom_unmap_everything(struct iom_domain *dom)
+{
+	static const struct range everything = { 0, IOM_SPACE_END };
+	int ret = 0;
+
+	pthread_mutex_lock(&dom->table);
+	if (!iom_kernel_has_maps(dom)) {
+		for_each(dom, &everything, withdraw_mapped);
+		for_each(dom, &everything, release_changing);
+	} else if (dom->mappings && dom->backend->ops->can_unmap_all(dom->backend)) {
+		ret = kernel_unmap_all(dom);
+		for_each(dom, &everything, withdraw_mapped);
+		for_each(dom, &everything, ret < 0 ? quarantine_changing : release_changing);
+	} else {
+		ret = unmap_one_by_one(dom);
+	}
+	pthread_mutex_unlock(&dom->table);
+	return ret < 0 ? -EIO : 0;
+}
+
+void iom_kernel_forget(struct iom_domain *dom)
+{
+	struct iom_span *span;
+	int ret = 0;
+
+	if (dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS || !dom->mappings)
+		return;
+	if (dom->backend->ops->can_unmap_all(dom->backend)) {
+		ret = kernel_unmap_all(dom);
+	} else {
+		for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
+		     span = iom_space_at(&dom->space, span->end))
+			if (span->state == IOM_SPAN_MAPPED &&
+			    iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)) < 0)
+				ret = -EIO;
+	}
+	if (ret < 0)
+		iom_log(&dom->log, IOM_LOG_WARN, "unmapping before the last device goes: %s",
+			iom_errmsg());
+}
+
+int iom_unmap_all(struct iom_domain *dom)
+{
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (ret < 0)
+		return iom_error_prefix(ret, "unmap all: ");
+	pthread_rwlock_wrlock(&dom->topology);
+	ret = iom_unmap_everything(dom);
+	pthread_rwlock_unlock(&dom->topology);
+	return ret < 0 ? iom_error_prefix(ret, "unmap all: ") : 0;
+}
