@@ -357,7 +357,7 @@ struct iom_counters {
  * Read the counters into a struct of the size that the caller set; a longer one has its tail zeroed.
  * -EINVAL (counters->size), -EPERM.
  */
-int iom_counters(const struct iom_domain *dom, struct iom_counters *counters);
+int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counters);
 
 #ifdef __cplusplus
 }

@@ -65,7 +65,7 @@ static void read_counters(struct iom_domain *dom, struct iom_counters *counters)
 	counters->kernel_unmaps = __atomic_load_n(&dom->kernel_unmaps, __ATOMIC_RELAXED);
 }
 
-int iom_counters(const struct iom_domain *dom, struct iom_counters *counters)
+int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counters)
 {
 	struct iom_counters ours;
 	size_t size = counters->size;
