@@ -223,6 +223,17 @@ static void give_up(struct iom_domain *dom, struct iom_span *span, int err)
 		iom_span_release(dom, span);
 }
 
+/*
+ * Private memory that nobody has written yet is a page that all of it shares (the zero page, or a file's).
+ * Before Linux 6.2, pinning it for reading pins that one, and the device never sees what is written
+ * later.  So let the process have its own pages first.  What cannot be written needs none.
+ */
+static void own_pages(const struct iom_domain *dom, const struct iom_backend_map *map)
+{
+	if (!(map->flags & IOM_MAP_WRITE))
+		(void)dom->sys->populate(dom->sys->ctx, (void *)map->va, map->length);
+}
+
 static int map(struct iom_domain *dom, const struct request *rq, struct iom_region *region)
 {
 	struct iom_backend_map map;
@@ -239,6 +250,7 @@ static int map(struct iom_domain *dom, const struct request *rq, struct iom_regi
 		return ret;
 
 	map = iom_span_map(span);
+	own_pages(dom, &map);
 	ret = iom_backend_map(dom, &map);
 
 	pthread_mutex_lock(&dom->table);

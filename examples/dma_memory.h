@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory for DMA: allocated, mapped into a libiommu domain, and accounted for, so that a program can
+ * say at the end which IOVAs it used.
+ */
+#ifndef DMA_MEMORY_H
+#define DMA_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libiommu.h>
+
+/* All DMA memory of a program. */
+struct dma_space {
+	struct iom_domain *domain;
+	iom_iova_t low; /* the lowest and the highest IOVA ever mapped; low > high before the first */
+	iom_iova_t high;
+};
+
+/* One piece.  All members zero: none. */
+struct dma_memory {
+	void *va;
+	struct iom_region region;
+};
+
+void dma_space_init(struct dma_space *space, struct iom_domain *domain);
+
+/*
+ * At least length bytes, zeroed, that the device may access as flags (IOM_MAP_READ, IOM_MAP_WRITE)
+ * say; with huge, from the system's pool of 2 MiB pages.  0 or a negative errno and a sentence.
+ */
+int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
+	      struct dma_memory *memory);
+
+/*
+ * Unmap and free memory that the device does not use any more.  If the kernel refuses to unmap, the
+ * memory stays, since the device may still reach it.  None is ignored.
+ */
+int dma_free(struct dma_space *space, struct dma_memory *memory);
+
+/* The IOVA of an address inside the memory. */
+static inline iom_iova_t dma_iova(const struct dma_memory *memory, const void *va)
+{
+	return iom_region_iova(&memory->region, va);
+}
+
+#endif /* DMA_MEMORY_H */

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * nvme_poll: write, read back and verify data on an NVMe drive from user space, through libiommu.
+ *
+ * Here is how a driver uses the library; nvme.h is the driver, poll_run.h the work that it is given.
+ */
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libiommu.h>
+
+#include "nvme.h"
+#include "poll_options.h"
+#include "poll_report.h"
+#include "poll_run.h"
+#include "sentence.h"
+
+#define EXIT_USAGE 2
+#define EXIT_SIGNAL 128
+
+static volatile sig_atomic_t signal_seen;
+
+static void note_signal(int number)
+{
+	signal_seen = number;
+}
+
+/* A second signal kills: somebody has lost patience with a drive that does not answer. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static int complain(int status)
+{
+	warnx("%s", fail_sentence());
+	return status;
+}
+
+/* With the drive open: the rest of its life. */
+static int use_drive(struct nvme_ctrl *ctrl, struct dma_space *space, struct poll_options *options,
+		     struct poll_run *run)
+{
+	int ret;
+
+	ret = poll_run_fit(run, options, ctrl);
+	if (ret < 0)
+		return complain(EXIT_USAGE);
+	ret = nvme_create_queues(ctrl, options->queues, options->depth, options->block);
+	if (ret < 0)
+		return complain(EXIT_FAILURE);
+	ret = poll_run_prepare(run, ctrl, space);
+	if (ret < 0)
+		return complain(EXIT_FAILURE);
+
+	run->signal = &signal_seen;
+	if (!options->quiet) {
+		run->progress = poll_report_progress;
+		poll_report_run(run);
+	}
+	ret = poll_run(run);
+	poll_report_summary(run, signal_seen);
+	return ret < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
+/* With the device attached.  The drive stops before the memory that it may use goes. */
+static int run_drive(struct iom_domain *domain, struct iom_device *device,
+		     struct poll_options *options)
+{
+	struct poll_run run = { 0 };
+	struct dma_space space;
+	struct nvme_ctrl ctrl;
+	int status;
+
+	dma_space_init(&space, domain);
+	if (!options->quiet)
+		poll_report_backend(domain);
+
+	if (nvme_open(&ctrl, &space, iom_device_fd(device)) < 0) {
+		status = complain(EXIT_FAILURE);
+	} else {
+		if (!options->quiet)
+			poll_report_drive(&ctrl, iom_device_address(device));
+		status = use_drive(&ctrl, &space, options, &run);
+	}
+
+	if (nvme_close(&ctrl) < 0 && status == EXIT_SUCCESS)
+		status = complain(EXIT_FAILURE);
+	if (poll_run_release(&run) < 0)
+		status = complain(EXIT_FAILURE);
+	return status;
+}
+
+/* An argument that the library finds malformed came from the command line. */
+static int refuse(int error)
+{
+	warnx("%s", iom_errmsg());
+	return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int attach_and_run(struct poll_options *options)
+{
+	struct iom_open_opts open_options = {
+		.size = sizeof(open_options),
+		.backend = options->backend,
+	};
+	struct iom_device *device;
+	struct iom_domain *domain;
+	int ret, status;
+
+	ret = iom_open(&domain, &open_options);
+	if (ret < 0)
+		return refuse(ret);
+	ret = iom_attach(domain, options->device, NULL, &device);
+	if (ret < 0) {
+		status = refuse(ret);
+		iom_close(domain);
+		return status;
+	}
+
+	status = run_drive(domain, device, options);
+	iom_detach(device);
+	iom_close(domain);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct poll_options options;
+	int status;
+
+	switch (poll_options_parse(argc, argv, &options)) {
+	case OPTIONS_HELP:
+		fputs(poll_help, stdout);
+		return EXIT_SUCCESS;
+	case OPTIONS_VERSION:
+		printf("nvme_poll, libiommu %s\n", iom_version());
+		return EXIT_SUCCESS;
+	case OPTIONS_BAD:
+		return complain(EXIT_USAGE);
+	case OPTIONS_RUN:
+		break;
+	}
+
+	catch_signals();
+	status = attach_and_run(&options);
+	return status == EXIT_SUCCESS && signal_seen ? EXIT_SIGNAL + signal_seen : status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nvme_poll's command line.
+ */
+#ifndef POLL_OPTIONS_H
+#define POLL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum poll_mode {
+	POLL_WRITE,
+	POLL_READ,
+	POLL_VERIFY,
+};
+
+struct poll_options {
+	const char *device;
+	const char *backend; /* NULL: the library chooses */
+	enum poll_mode mode;
+	bool random;
+	bool hugepages;
+	bool quiet;
+	uint32_t seconds;
+	uint32_t depth;
+	uint16_t queues;
+	uint64_t block; /* bytes of one read or write */
+	uint64_t offset;
+	uint64_t span; /* bytes; 0: the default */
+	uint64_t seed;
+};
+
+enum poll_options_result {
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_BAD, /* fail_sentence() says which and why */
+};
+
+/* Defaults for what argv does not say; the strings are argv's. */
+enum poll_options_result poll_options_parse(int argc, char **argv, struct poll_options *options);
+
+/* "512", "4k", "64MiB", "1g": bytes, in powers of 1024.  0 or -EINVAL. */
+int poll_parse_size(const char *text, uint64_t *bytes);
+
+const char *poll_mode_name(enum poll_mode mode);
+
+extern const char poll_help[];
+
+#endif /* POLL_OPTIONS_H */

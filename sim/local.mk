@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# The simulated kernel behind lib/sys.h.
+check_LTLIBRARIES += %D%/libiommu-sim.la
+%C%_libiommu_sim_la_SOURCES = \
+	%D%/internal.h \
+	%D%/sim.c \
+	%D%/sim.h \
+	%D%/sim_dirty.c \
+	%D%/sim_dma.c \
+	%D%/sim_fault.c \
+	%D%/sim_files.c \
+	%D%/sim_fs.c \
+	%D%/sim_info.c \
+	%D%/sim_maps.c \
+	%D%/sim_memory.c \
+	%D%/sim_ranges.c \
+	%D%/sim_table.c \
+	%D%/sim_tree.c \
+	%D%/sim_type1.c \
+	%D%/sim_vfio.c

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Dependencies point one way: examples -> libiommu.h -> lib -> backends/backend.h <- backends -> lib/sys.
+# shellcheck source-path=SCRIPTDIR/../.. disable=SC2317 # called through passes and nothing
+set -eu
+. "${srcdir:?}/tests/build/common.sh"
+
+scratch
+distributed > "$scratch/files"
+cd "$srcdir"
+
+# includes FILE...: FILE:LINE:INCLUDED, quoted or not
+includes() {
+	grep -HnoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"][^>"]*' "$@" |
+		sed -E 's/:[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]/:/'
+}
+
+# The folders that several backends may use; every other one is a backend.
+shared='uapi vfio spapr'
+
+backends() {
+	for dir in backends/*/; do
+		name=$(basename "$dir")
+		case " $shared " in
+		*" $name "*) ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
+sources() {
+	find "$@" -name '*.[ch]'
+}
+
+kernel_words() {
+	sources lib | grep -v '^lib/sys\.[ch]$' |
+		xargs grep -nwE 'ioctl|(VFIO|IOMMU)_[A-Za-z0-9_]+|sys/ioctl\.h|linux/(vfio|iommufd)\.h'
+}
+
+backend_names() {
+	for name in $(backends); do
+		sources lib | xargs grep -nE "\"$name\"" || :
+	done
+}
+
+lib_includes() {
+	# shellcheck disable=SC2046 # no white space in the tree's names
+	includes $(sources lib) | grep -E ':(.*/)?(backends|sim|examples|tests)/' |
+		grep -vE ':(\.\./)?backends/backend\.h$'
+}
+
+# A backend may include its own folder, the shared ones, and above backends/ only backend.h and lib/.
+backend_includes() {
+	for name in $(backends); do
+		others=$(backends | grep -vx "$name" | paste -sd '|' -)
+		[ -n "$others" ] || continue
+		# shellcheck disable=SC2046
+		includes $(sources "backends/$name") | grep -E ":(.*/)?($others)/" || :
+	done
+	for name in $shared; do
+		[ -d "backends/$name" ] || continue
+		# shellcheck disable=SC2046
+		includes $(sources "backends/$name") | grep -E ":(.*/)?($(backends | paste -sd '|' -))/" || :
+	done
+	# shellcheck disable=SC2046
+	includes $(sources backends) | grep -E ':(.*/)?(sim|examples|tests)/' || :
+}
+
+# Quoted: a file of examples/. In angle brackets: ours is libiommu.h only.
+example_includes() {
+	# shellcheck disable=SC2046
+	grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' $(sources examples tests/conformance) |
+	while IFS= read -r line; do
+		file=${line#*\"}
+		file=${file%%\"*}
+		[ -e "examples/$file" ] || [ -e "tests/conformance/$file" ] || echo "$line"
+	done
+	# shellcheck disable=SC2046
+	includes $(sources examples tests/conformance) | grep -E ':(.*/)?(lib|backends|sim|include)/' || :
+}
+
+# The simulation must not share a backend's misunderstanding.
+sim_includes() {
+	# shellcheck disable=SC2046
+	includes $(sources sim) | grep -E ':(.*/)?(lib|backends|examples|tests)/' | grep -v ':lib/sys\.h$'
+}
+
+header_includes() {
+	includes include/libiommu.h | grep -vE ':(stddef|stdint)\.h$'
+}
+
+long_files() {
+	xargs wc -l < "$scratch/files" | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
+}
+
+no_licence() {
+	grep -vE '^LICENSE$|\.md$' "$scratch/files" | while read -r file; do
+		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' || echo "$file"
+	done
+}
+
+nothing 'lib/ speaks of no kernel interface, lib/sys apart' kernel_words
+nothing 'lib/ names no backend' backend_names
+nothing 'lib/ includes nothing above it but backends/backend.h' lib_includes
+nothing 'backends do not know each other' backend_includes
+nothing 'examples and conformance include only the public header of ours' example_includes
+nothing 'the simulation knows nothing of ours but lib/sys.h' sim_includes
+nothing 'libiommu.h includes only <stddef.h> and <stdint.h>' header_includes
+passes 'there are files to look at' test -s "$scratch/files"
+nothing 'no file has more than 600 lines' long_files
+nothing 'every file names its licence in its first two lines' no_licence
+tap_end

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# What can be said of the build itself, in the shell.
+build_checks = \
+	%D%/dist.sh \
+	%D%/header.sh \
+	%D%/installed.sh \
+	%D%/layers.sh \
+	%D%/symbols.sh
+
+if TESTS_WANTED
+TESTS += $(build_checks)
+endif
+
+EXTRA_DIST += $(build_checks) %D%/common.sh
+
+mostlyclean-local:
+	rm -rf tests/build/*.tmp

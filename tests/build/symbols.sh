@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# What the libraries export: the functions of the public header, and no name that is not ours.
+# shellcheck source-path=SCRIPTDIR/../.. disable=SC2317 # called through passes and nothing
+set -eu
+. "${srcdir:?}/tests/build/common.sh"
+
+shared=.libs/libiommu.so
+static=.libs/libiommu.a
+scratch
+export LC_ALL=C
+
+# Names that no user may meet; a sanitizer adds some of its own to each object.
+foreign() {
+	grep -v -e '^iom_' -e '^__odr_asan' "$1"
+}
+
+map_names() {
+	tr -s ' \t;' '\n' < "$srcdir/lib/libiommu.map" |
+		awk '/^(global|local):$/ { on = /global/; next } on && NF' | sort
+}
+
+needed() {
+	$OBJDUMP -p "$shared" | awk '$1 == "NEEDED" && $2 !~ /^(libc\.so|ld[-0-9a-z]*\.so)/ { print $2 }'
+}
+
+soname() {
+	$OBJDUMP -p "$shared" | grep -q 'SONAME *libiommu\.so\.0$'
+}
+
+not_in_archive() {
+	comm -23 "$scratch/header" "$scratch/global"
+}
+
+constructors() {
+	$OBJDUMP -h "$static" | grep -E '\.(init_array|ctors|preinit_array)'
+}
+
+declared > "$scratch/header"
+map_names > "$scratch/map"
+nothing 'every function in libiommu.h begins with iom_' foreign "$scratch/header"
+same 'libiommu.map lists what libiommu.h declares' "$scratch/header" "$scratch/map"
+
+if [ -e "$shared" ]; then
+	$NM -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | sort > "$scratch/versioned"
+	sed 's/@.*//' "$scratch/versioned" > "$scratch/exported"
+	same 'the shared library exports what libiommu.h declares' "$scratch/header" "$scratch/exported"
+	nothing 'every export has a version' grep -v '@@LIBIOMMU_[0-9]*$' "$scratch/versioned"
+	passes 'the soname is libiommu.so.0' soname
+	if [ -z "$SANITIZE" ]; then
+		nothing 'the shared library needs nothing but libc' needed
+	else
+		skip 'the shared library needs nothing but libc' 'sanitized build'
+	fi
+else
+	skip 'exports of the shared library' 'not built'
+fi
+
+if [ -e "$static" ]; then
+	$NM -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort > "$scratch/global"
+	nothing 'the static library has all that libiommu.h declares' not_in_archive
+	nothing 'every global symbol of the static library begins with iom_' foreign "$scratch/global"
+	if [ -z "$SANITIZE" ]; then
+		nothing 'no object has a constructor' constructors
+	else
+		skip 'no object has a constructor' 'sanitized build'
+	fi
+else
+	skip 'symbols of the static library' 'not built'
+fi
+tap_end

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A domain on a simulated machine: the public API from outside, the kernel and the device looked into. */
+#ifndef IOM_TEST_DOMAIN_RIG_H
+#define IOM_TEST_DOMAIN_RIG_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <linux/vfio.h>
+
+#include "backends/backend.h"
+#include "lib/domain.h"
+#include "lib/error.h"
+#include "sim/sim.h"
+#include "tests/unit/util.h"
+
+#define NVME "0000:01:00.0"
+#define EDU "0000:02:00.0"
+#define PAGE UINT64_C(4096)
+
+struct rig {
+	struct iom_sim *sim;
+	struct iom_domain *dom;
+	struct iom_device *nvme;
+
+	/* The simulation's table, with a look at each ioctl before and after: to hold one up, or count. */
+	struct iom_sys sys;
+	void (*before)(struct rig *rig, unsigned long request);
+	void *before_arg;
+
+	/* What the library logged: "level message", a line each. */
+	pthread_mutex_t log_lock;
+	char log[8192];
+};
+
+static struct rig rig;
+
+/* ---- Set-up and tear-down ----------------------------------------------------------------------- */
+
+static int rig_ioctl(void *ctx, int fd, unsigned long request, void *arg)
+{
+	const struct iom_sys *inner = iom_sim_sys(rig.sim);
+
+	(void)ctx;
+	if (rig.before)
+		rig.before(&rig, request);
+	return inner->ioctl(inner->ctx, fd, request, arg);
+}
+
+static inline void rig_log(void *arg, int level, const char *message)
+{
+	size_t used;
+
+	ck_assert_ptr_eq(arg, &rig);
+	ck_assert_ptr_null(strchr(message, '\n'));
+	pthread_mutex_lock(&rig.log_lock);
+	used = strlen(rig.log);
+	snprintf(rig.log + used, sizeof(rig.log) - used, "%d %s\n", level, message);
+	pthread_mutex_unlock(&rig.log_lock);
+}
+
+/* The machine alone; config may be NULL. */
+static inline void rig_machine(const struct iom_sim_config *config)
+{
+	memset(&rig, 0, sizeof(rig));
+	pthread_mutex_init(&rig.log_lock, NULL);
+	ck_assert_int_eq(iom_sim_create(config, &rig.sim), 0);
+	rig.sys = *iom_sim_sys(rig.sim);
+	rig.sys.ioctl = rig_ioctl;
+}
+
+static inline int rig_open(struct iom_domain **dom)
+{
+	const struct iom_open_opts opts = {
+		.size = sizeof(opts),
+		.log = rig_log,
+		.log_arg = &rig,
+	};
+
+	return iom_open_with(dom, &opts, &rig.sys, iom_backends);
+}
+
+/* The machine and a domain without devices. */
+static inline void rig_domain(const struct iom_sim_config *config)
+{
+	rig_machine(config);
+	ck_assert_ok(rig_open(&rig.dom));
+}
+
+/* The machine and a domain with the first device. */
+static inline void rig_start(const struct iom_sim_config *config)
+{
+	rig_domain(config);
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+}
+
+/* As fixtures. */
+static inline void set_up_machine(void)
+{
+	rig_machine(NULL);
+}
+
+static inline void set_up_domain(void)
+{
+	rig_domain(NULL);
+}
+
+static inline void set_up_device(void)
+{
+	rig_start(NULL);
+}
+
+/* Close, and nothing is left. */
+static inline void tear_down(void)
+{
+	iom_close(rig.dom);
+	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 0);
+	ck_assert_uint_eq(iom_sim_allocated_bytes(rig.sim), 0);
+	iom_sim_destroy(rig.sim);
+	pthread_mutex_destroy(&rig.log_lock);
+}
+
+/* Start anew with another machine. */
+static inline void rig_restart(const struct iom_sim_config *config)
+{
+	tear_down();
+	rig_start(config);
+}
+
+/* ---- Memory ------------------------------------------------------------------------------------- */
+
+/* Anonymous memory whose address is phase modulo align, a power of two. */
+static inline char *rig_memory_at(uint64_t length, uint64_t align, uint64_t phase)
+{
+	uintptr_t start, want;
+	char *p;
+
+	p = mmap(NULL, length + align, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	start = (uintptr_t)p;
+	want = start + ((phase - start) & (align - 1));
+	if (want > start)
+		munmap(p, want - start);
+	munmap(p + (want - start) + length, align - (want - start));
+	return p + (want - start);
+}
+
+static inline char *rig_memory(uint64_t length)
+{
+	return rig_memory_at(length, 2 * MIB, 4 * PAGE);
+}
+
+/* ---- Maps --------------------------------------------------------------------------------------- */
+
+static inline struct iom_map_opts at_iova(uint64_t iova)
+{
+	return (struct iom_map_opts){ .size = sizeof(struct iom_map_opts), .iova = iova };
+}
+
+static inline struct iom_map_opts below(uint64_t limit)
+{
+	return (struct iom_map_opts){ .size = sizeof(struct iom_map_opts), .limit = limit };
+}
+
+static inline int map_fixed(void *va, uint64_t length, uint64_t iova, struct iom_region *region)
+{
+	struct iom_map_opts opts = at_iova(iova);
+
+	return iom_map(rig.dom, va, length, IOM_MAP_RW | IOM_MAP_FIXED, &opts, region);
+}
+
+static inline int map_any(void *va, uint64_t length, struct iom_region *region)
+{
+	return iom_map(rig.dom, va, length, IOM_MAP_RW, NULL, region);
+}
+
+/* ---- What is so --------------------------------------------------------------------------------- */
+
+/* All that a call which fails must leave as it was. */
+struct state {
+	struct iom_counters counters;
+	uint64_t kernel_bytes, locked_bytes, page_size;
+	unsigned int open_fds;
+	int apertures;
+	const char *backend;
+};
+
+static inline struct iom_counters rig_counters(void)
+{
+	struct iom_counters counters = { .size = sizeof(counters) };
+
+	ck_assert_ok(iom_read_counters(rig.dom, &counters));
+	return counters;
+}
+
+static inline struct state rig_state(void)
+{
+	struct state state = {
+		.kernel_bytes = iom_sim_mapped_bytes(rig.sim),
+		.locked_bytes = iom_sim_locked_bytes(rig.sim),
+		.page_size = iom_page_size(rig.dom),
+		.open_fds = iom_sim_open_fds(rig.sim),
+		.backend = iom_backend(rig.dom),
+	};
+
+	state.apertures = iom_apertures(rig.dom, NULL, 0);
+	state.counters = rig_counters();
+	/* tries are counted, too */
+	state.counters.kernel_maps = 0;
+	state.counters.kernel_unmaps = 0;
+	return state;
+}
+
+#define ck_assert_same(before, member, now) ck_assert_uint_eq((now).member, (before).member)
+
+/* A macro, for the line of the caller. */
+#define ck_assert_unchanged(before)                                                                \
+	do {                                                                                       \
+		struct state now_ = rig_state();                                                   \
+                                                                                                   \
+		ck_assert_same(before, counters.mappings, now_);                                   \
+		ck_assert_same(before, counters.mapped_bytes, now_);                               \
+		ck_assert_same(before, counters.quarantined_bytes, now_);                          \
+		ck_assert_same(before, counters.entry_limit, now_);                                \
+		ck_assert_same(before, counters.entries_used, now_);                               \
+		ck_assert_same(before, kernel_bytes, now_);                                        \
+		ck_assert_same(before, locked_bytes, now_);                                        \
+		ck_assert_same(before, page_size, now_);                                           \
+		ck_assert_same(before, open_fds, now_);                                            \
+		ck_assert_int_eq(now_.apertures, (before).apertures);                              \
+		ck_assert_ptr_eq(now_.backend, (before).backend);                                  \
+	} while (0)
+
+static inline bool dma_reads(const char *address, uint64_t iova, const void *expected, size_t n)
+{
+	char got[256];
+
+	ck_assert_uint_le(n, sizeof(got));
+	return !iom_sim_dma_read(rig.sim, address, iova, got, n) && !memcmp(got, expected, n);
+}
+
+/* Neither end of it can be read or written by the device. */
+static inline bool dma_misses(const char *address, uint64_t iova, uint64_t length)
+{
+	char byte = 0;
+
+	return iom_sim_dma_read(rig.sim, address, iova, &byte, 1) < 0 &&
+	       iom_sim_dma_write(rig.sim, address, iova, &byte, 1) < 0 &&
+	       iom_sim_dma_read(rig.sim, address, iova + length - 1, &byte, 1) < 0 &&
+	       iom_sim_dma_write(rig.sim, address, iova + length - 1, &byte, 1) < 0;
+}
+
+/* The device reads what is there, at both ends and in the middle, and what it writes arrives. */
+static inline bool dma_works(const char *address, const struct iom_region *region)
+{
+	uint64_t places[] = { 0, region->length / 2, region->length - 8 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		uint64_t mark = UINT64_C(0x1122334455667788) * (i + 3) ^ region->generation;
+		char *at = (char *)region->va + places[i];
+		uint64_t iova = region->iova + places[i];
+
+		memcpy(at, &mark, sizeof(mark));
+		if (!dma_reads(address, iova, &mark, sizeof(mark)))
+			return false;
+		mark = ~mark;
+		if (iom_sim_dma_write(rig.sim, address, iova, &mark, sizeof(mark)) < 0 ||
+		    memcmp(at, &mark, sizeof(mark)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static inline bool is_mapped(const void *va)
+{
+	uint64_t iova, run;
+
+	return iom_translate(rig.dom, va, 1, &iova, &run) == 0;
+}
+
+/* The domain, whatever happened to it, maps, translates, reaches and unmaps. */
+#define ck_assert_works()                                                                          \
+	do {                                                                                       \
+		char *memory_ = rig_memory(3 * PAGE);                                              \
+		struct iom_region region_;                                                         \
+                                                                                                   \
+		ck_assert_ok(map_any(memory_, 3 * PAGE, &region_));                                \
+		ck_assert(is_mapped(memory_ + PAGE));                                              \
+		ck_assert(dma_works(NVME, &region_));                                              \
+		ck_assert_ok(iom_unmap(rig.dom, &region_));                                        \
+		ck_assert(!is_mapped(memory_ + PAGE));                                             \
+		ck_assert(dma_misses(NVME, region_.iova, region_.length));                         \
+		munmap(memory_, 3 * PAGE);                                                         \
+	} while (0)
+
+#endif

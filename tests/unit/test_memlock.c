@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Whether RLIMIT_MEMLOCK is what was in the way, and by how much. */
+#include "lib/memlock.h"
+#include "tests/unit/fake_files.h"
+#include "tests/unit/runner.h"
+#include "tests/unit/util.h"
+
+#define STATUS "/proc/self/status"
+#define LIMITS "/proc/self/limits"
+
+#define HEAD                                                                                       \
+	"Limit                     Soft Limit           Hard Limit           Units     \n"         \
+	"Max processes             95000                95000                processes \n"
+#define LOCKED_LIMIT(soft) "Max locked memory         " soft "              9999999999           bytes\n"
+
+static int explain(const char *status, const char *limits, uint64_t need)
+{
+	const struct fake_file files[] = {
+		{ STATUS, status, -ENOENT },
+		{ LIMITS, limits, -EACCES },
+		{ NULL, NULL, 0 },
+	};
+	struct iom_sys sys = fake_files(files);
+
+	return iom_memlock_error(&sys, need);
+}
+
+START_TEST(need_and_limit)
+{
+	ck_assert_fails(explain("VmPeak:  1 kB\nVmLck:\t    48 kB\n", HEAD LOCKED_LIMIT("65536"),
+				64 << 10),
+			-ENOMEM, "RLIMIT_MEMLOCK", " 64 KiB more", " 48 KiB locked", "is 64 KiB",
+			"ulimit -l", "CAP_IPC_LOCK");
+}
+END_TEST
+
+/* It fits to the byte: the limit was not it. */
+START_TEST(limit_is_not_the_reason)
+{
+	ck_assert_fails(explain("VmLck: 48 kB\n", HEAD LOCKED_LIMIT("65536"), 16 << 10), -ENOMEM,
+			"16 KiB");
+	ck_assert_ptr_null(strstr(iom_errmsg(), "RLIMIT_MEMLOCK"));
+	ck_assert_fails(explain("VmLck: 48 kB\n", HEAD LOCKED_LIMIT("65536"), (16 << 10) + 4096),
+			-ENOMEM, "RLIMIT_MEMLOCK");
+	ck_assert_fails(explain("VmLck: 48 kB\n", HEAD LOCKED_LIMIT("unlimited"), GIB), -ENOMEM,
+			"1048576 KiB");
+	ck_assert_ptr_null(strstr(iom_errmsg(), "RLIMIT_MEMLOCK"));
+}
+END_TEST
+
+/* Without /proc there is a sentence, too. */
+START_TEST(nothing_to_read)
+{
+	ck_assert_fails(explain(NULL, NULL, 4096), -ENOMEM, "4 KiB");
+	ck_assert_fails(explain("VmLck: 48 kB\n", "", 4096), -ENOMEM, "4 KiB");
+	ck_assert_fails(explain(NULL, HEAD LOCKED_LIMIT("4096"), 8192), -ENOMEM, "RLIMIT_MEMLOCK",
+			" 0 KiB locked");
+	ck_assert_fails(explain("VmLck: many\n", HEAD LOCKED_LIMIT("4096"), 8192), -ENOMEM,
+			" 0 KiB locked");
+	ck_assert_fails(explain("VmLck:", "Max locked memory", 8192), -ENOMEM, "8 KiB");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("memlock");
+	TCase *tcase = tcase_create("memlock");
+
+	tcase_add_test(tcase, need_and_limit);
+	tcase_add_test(tcase, limit_is_not_the_reason);
+	tcase_add_test(tcase, nothing_to_read);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The map from addresses to addresses: what it stores, at which level, and how it fails. */
+#include <pthread.h>
+
+#include "lib/radix.h"
+#include "tests/unit/counted_pages.h"
+#include "tests/unit/runner.h"
+#include "tests/unit/util.h"
+
+static struct counted_pages pages;
+static struct iom_radix radix;
+
+static void set_up_bits(unsigned int key_bits)
+{
+	counted_pages_init(&pages);
+	ck_assert_int_eq(iom_radix_init(&radix, &pages.sys, key_bits), 0);
+}
+
+static void set_up(void)
+{
+	set_up_bits(57);
+}
+
+static void tear_down(void)
+{
+	iom_radix_destroy(&radix);
+	ck_assert_uint_eq(pages.bytes, 0);
+}
+
+static void map(uint64_t key, uint64_t length, uint64_t value)
+{
+	uint64_t taken = 1;
+
+	ck_assert_int_eq(iom_radix_claim(&radix, key, length, value, &taken), 0);
+	ck_assert_uint_eq(taken, 1);
+	iom_radix_publish(&radix, key, length, value);
+}
+
+static bool is_miss(uint64_t key)
+{
+	uint64_t value = 1, run = 2;
+
+	if (iom_radix_lookup(&radix, key, &value, &run) == 0)
+		return false;
+	return value == 1 && run == 2;
+}
+
+/* key is in a mapping that ends after left bytes: its value, and the contiguity that the API promises. */
+static void check_hit(uint64_t key, uint64_t left, uint64_t expected)
+{
+	uint64_t value, run;
+
+	ck_assert_int_eq(iom_radix_lookup(&radix, key, &value, &run), 0);
+	ck_assert_msg(value == expected, "0x%" PRIx64 ": 0x%" PRIx64 ", not 0x%" PRIx64, key, value,
+		      expected);
+	ck_assert_msg(run <= left && run >= (left < 2 * MIB ? left : 2 * MIB),
+		      "0x%" PRIx64 ": 0x%" PRIx64 " of 0x%" PRIx64 " bytes are contiguous", key, run,
+		      left);
+}
+
+/* Both ends, the edges of every level in between, and a byte beside each. */
+static void check_mapped(uint64_t key, uint64_t length, uint64_t value)
+{
+	static const uint64_t steps[] = { 4 * KIB, 2 * MIB, GIB, 8 * TIB };
+	size_t i;
+
+	check_hit(key, length, value);
+	check_hit(key + length - 1, 1, value + length - 1);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		uint64_t edge = (key | (steps[i] - 1)) - key + 1;
+		unsigned int n;
+
+		for (n = 0; n < 1000 && edge && edge < length; n++, edge += steps[i]) {
+			check_hit(key + edge - 1, length - edge + 1, value + edge - 1);
+			check_hit(key + edge, length - edge, value + edge);
+			check_hit(key + edge + 0x234, length - edge - 0x234, value + edge + 0x234);
+		}
+	}
+}
+
+/* ---- One mapping -------------------------------------------------------------------------------- */
+
+static const struct {
+	uint64_t key, length, value;
+} shapes[] = {
+	/* a page; the first and the last ones that there are */
+	{ 0x7f0000001000, 4 * KIB, 0x100000000 },
+	{ 0, 4 * KIB, 0 },
+	{ 0x1fffffffffff000, 4 * KIB, 0xfffffffffffff000 },
+	{ 0x1000, 4 * KIB, 0 },
+	/* within a table, across two */
+	{ 0x7f0000005000, 60 * KIB, 0x7f0000005000 },
+	{ 0x7f00001ff000, 8 * KIB, 0x3000 },
+	{ 0x7f00001ff000, 4 * MIB, 0x1000001ff000 },
+	/* both aligned to 2 MiB: whole slots of the second level */
+	{ 0x7f0000200000, 2 * MIB, 0x200000 },
+	{ 0x7f0000200000, 64 * MIB, 0xffff00000000 },
+	/* aligned unlike each other */
+	{ 0x7f0000200000, 64 * MIB, 0xffff00001000 },
+	{ 0x7f0000201000, 64 * MIB, 0xffff00000000 },
+	/* congruent, but not aligned: small ones, large ones, small ones */
+	{ 0x7f00001ff000, 6 * MIB + 8 * KIB, 0x5000001ff000 },
+	/* 1 GiB: alike, and only alike to 2 MiB */
+	{ 0x7f0040000000, GIB, 0x140000000 },
+	{ 0x7f0040000000, 3 * GIB, 0x140200000 },
+	{ 0x7f003fe00000, 4 * GIB, 0x13fe00000 },
+	/* across the end of a table of the third level */
+	{ 0x7ffc0000000, 2 * GIB, 0x40000000 },
+	/* 8 TiB, alike: the top level; and beside it */
+	{ 0x80000000000, 8 * TIB, 0x100000000000 },
+	{ 0x7ffc0000000, 16 * TIB, 0x8ffc0000000 },
+	{ 0x80000000000, 16 * TIB, 0x40000000 },
+	/* the value, not the key, runs up to 2^64 */
+	{ 0x7f0000000000, GIB, 0xffffffffc0000000 },
+};
+
+START_TEST(one_mapping)
+{
+	uint64_t key = shapes[_i].key, length = shapes[_i].length, value = shapes[_i].value;
+	uint64_t taken;
+
+	ck_assert_int_eq(iom_radix_claim(&radix, key, length, value, &taken), 0);
+	ck_assert(is_miss(key));
+	ck_assert(is_miss(key + length - 1));
+
+	iom_radix_publish(&radix, key, length, value);
+	check_mapped(key, length, value);
+	ck_assert(is_miss(key - 1));
+	ck_assert(is_miss(key + length));
+
+	iom_radix_withdraw(&radix, key, length);
+	ck_assert(is_miss(key));
+	ck_assert(is_miss(key + length / 2));
+	ck_assert(is_miss(key + length - 1));
+	ck_assert_int_eq(iom_radix_claim(&radix, key, length, value, &taken), -EEXIST);
+
+	iom_radix_clear(&radix, key, length);
+	map(key, length, value ^ 0x40000000);
+	check_mapped(key, length, value ^ 0x40000000);
+}
+END_TEST
+
+/* The inverse map's keys are 64 bits wide: a mapping may end with the last byte. */
+START_TEST(the_last_byte_of_64_bits)
+{
+	uint64_t last = UINT64_MAX;
+
+	iom_radix_destroy(&radix);
+	set_up_bits(64);
+	map(last - 4 * KIB + 1, 4 * KIB, 0x7f0000000000);
+	check_mapped(last - 4 * KIB + 1, 4 * KIB, 0x7f0000000000);
+	iom_radix_clear(&radix, last - 4 * KIB + 1, 4 * KIB);
+
+	map(last - 4 * GIB + 1, 4 * GIB, 0x7f0000000000);
+	check_mapped(last - 4 * GIB + 1, 4 * GIB, 0x7f0000000000);
+	ck_assert(is_miss(0));
+	iom_radix_withdraw(&radix, last - 4 * GIB + 1, 4 * GIB);
+	ck_assert(is_miss(last));
+	iom_radix_clear(&radix, last - 4 * GIB + 1, 4 * GIB);
+
+	map(0, UINT64_MAX - 8 * TIB + 1, 0);
+	check_hit(0, UINT64_MAX - 8 * TIB + 1, 0);
+	check_hit(UINT64_MAX - 8 * TIB, 1, UINT64_MAX - 8 * TIB);
+	ck_assert(is_miss(last));
+}
+END_TEST
+
+START_TEST(keys_too_wide)
+{
+	uint64_t end = UINT64_C(1) << 57, taken = 1;
+
+	ck_assert_int_eq(iom_radix_claim(&radix, end, 4 * KIB, 0, &taken), -ERANGE);
+	ck_assert_int_eq(iom_radix_claim(&radix, end - 4 * KIB, 8 * KIB, 0, &taken), -ERANGE);
+	ck_assert_int_eq(iom_radix_claim(&radix, UINT64_MAX - 4 * KIB + 1, 4 * KIB, 0, &taken),
+			 -ERANGE);
+	ck_assert_uint_eq(taken, 1);
+	ck_assert(is_miss(end));
+	ck_assert(is_miss(UINT64_MAX));
+	map(end - 4 * KIB, 4 * KIB, 0);
+	check_hit(end - 1, 1, 4 * KIB - 1);
+	ck_assert(is_miss(end));
+}
+END_TEST
+
+/* ---- Size and contiguity ------------------------------------------------------------------------ */
+
+/* 512 GiB that are aligned alike are 512 slots: one table, out of one piece of memory. */
+START_TEST(large_pages_are_single_slots)
+{
+	uint64_t value, run;
+
+	map(0x7e8000000000, 512 * GIB, 0x8000000000);
+	ck_assert_uint_le(pages.allocs, 2);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x7e8000000000, &value, &run), 0);
+	ck_assert_uint_eq(run, 512 * GIB);
+
+	/* 64 GiB alike to 2 MiB only: 64 tables of the second level more, not 32768 of the first */
+	map(0x7d0000000000, 64 * GIB, 0x10000200000);
+	ck_assert_uint_le(pages.allocs, 3);
+}
+END_TEST
+
+/* The count of a slot stops at what its low bits hold, and never says more than there is. */
+START_TEST(contiguity_saturates)
+{
+	uint64_t value, run;
+
+	/* 4 KiB slots: 1023 units */
+	map(0x10000000, 8 * MIB, 0x20001000);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10000000, &value, &run), 0);
+	ck_assert_uint_eq(run, 1023 * 4 * KIB);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10000fff, &value, &run), 0);
+	ck_assert_uint_eq(run, 1023 * 4 * KIB - 0xfff);
+	/* 1024 and 1023 units from the end */
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10400000, &value, &run), 0);
+	ck_assert_uint_eq(run, 1023 * 4 * KIB);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10401000, &value, &run), 0);
+	ck_assert_uint_eq(run, 1023 * 4 * KIB);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10402000, &value, &run), 0);
+	ck_assert_uint_eq(run, 1022 * 4 * KIB);
+
+	/* 2 MiB slots: 2^19 - 1 units; the value is aligned to 2 MiB, not to 1 GiB */
+	map(0x100000000, 4 * GIB, 0x40200000);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x100000000, &value, &run), 0);
+	ck_assert_uint_eq(run, 2 * GIB - 4 * KIB);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x1001fffff, &value, &run), 0);
+	ck_assert_uint_eq(run, 2 * GIB - 4 * KIB - 0x1fffff);
+	ck_assert_uint_eq(value, 0x403fffff);
+
+	/* 1 GiB slots: 2^28 - 1 units */
+	map(0x10000000000, 2 * TIB, 0x40000000);
+	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10000000000, &value, &run), 0);
+	ck_assert_uint_eq(run, TIB - 4 * KIB);
+}
+END_TEST
+
+/* A neighbour that happens to continue both sides is another mapping. */
+START_TEST(neighbours_are_not_joined)
+{
+	map(0x200000, 2 * MIB, 0x80200000);
+	map(0x400000, 2 * MIB, 0x80400000);
+	check_hit(0x3ff000, 4 * KIB, 0x803ff000);
+	check_hit(0x200000, 2 * MIB, 0x80200000);
+	iom_radix_clear(&radix, 0x400000, 2 * MIB);
+	check_hit(0x3fffff, 1, 0x803fffff);
+	ck_assert(is_miss(0x400000));
+}
+END_TEST
+
+/* Tables stay: a range that was cut up once is used page by page later, and right. */
+START_TEST(large_after_small)
+{
+	map(0x40000000, 4 * KIB, 0x1000);
+	map(0x7ffff000, 4 * KIB, 0x5000);
+	iom_radix_clear(&radix, 0x40000000, 4 * KIB);
+	iom_radix_clear(&radix, 0x7ffff000, 4 * KIB);
+	map(0x40000000, GIB, 0x80000000);
+	check_mapped(0x40000000, GIB, 0x80000000);
+}
+END_TEST
+
+/* ---- Refusals ----------------------------------------------------------------------------------- */
+
+START_TEST(taken_says_where)
+{
+	uint64_t taken;
+
+	map(0x40000000, GIB, 0x40000000);       /* a slot of the third level */
+	map(0x90000000, 8 * KIB, 0x3000);       /* two of the first */
+	ck_assert_int_eq(iom_radix_claim(&radix, 0xa0000000, 4 * KIB, 0, &taken), 0); /* claimed */
+
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x40000000, 4 * KIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0x40000000);
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x51235000, 4 * KIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0x51235000);
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x3ffff000, 4 * GIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0x40000000);
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x80000000, GIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0x90000000);
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x90001000, 8 * KIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0x90001000);
+	ck_assert_int_eq(iom_radix_claim(&radix, 0x90002000, GIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, 0xa0000000);
+
+	/* nothing of the refused ones stayed */
+	map(0x3ffff000, 4 * KIB, 0);
+	map(0x80000000, 0x10000000, 0);
+	map(0x90002000, 0x10000000 - 0x2000, 0);
+	map(0xa0001000, 0x10000000 - 0x1000, 0);
+}
+END_TEST
+
+/* With the n-th allocation refused, nothing is claimed, and the same claim works afterwards. */
+START_TEST(claim_without_memory)
+{
+	/* unlike each other: 600 tables of the first level, so three pieces of 1 MiB at least */
+	const uint64_t key = 0x7effc0001000, length = 600 * 2 * MIB, value = 0x123456000;
+	unsigned int fail, refused = 0;
+	uint64_t taken;
+
+	for (fail = 1; fail < 100; fail++) {
+		int ret;
+
+		iom_radix_destroy(&radix);
+		set_up();
+		map(key - 4 * KIB, 4 * KIB, 0x1000);
+		pages.fail_at = pages.allocs + fail;
+		ret = iom_radix_claim(&radix, key, length, value, &taken);
+		if (!ret)
+			break;
+		ck_assert_int_eq(ret, -ENOMEM);
+		refused++;
+		check_hit(key - 4 * KIB, 4 * KIB, 0x1000);
+		ck_assert(is_miss(key));
+		pages.fail_at = 0;
+		map(key, 4 * KIB, 0x5000);
+		map(key + 4 * KIB, length - 8 * KIB, value);
+		map(key + length - 4 * KIB, 4 * KIB, 0x5000);
+		check_mapped(key + 4 * KIB, length - 8 * KIB, value);
+	}
+	ck_assert_uint_ge(refused, 2);
+	ck_assert_uint_lt(fail, 100);
+}
+END_TEST
+
+START_TEST(init_without_memory)
+{
+	struct iom_radix other;
+
+	pages.fail_at = pages.allocs + 1;
+	ck_assert_int_eq(iom_radix_init(&other, &pages.sys, 57), -ENOMEM);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("radix");
+	TCase *tcase = tcase_create("radix");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, one_mapping, 0, ARRAY_SIZE(shapes));
+	tcase_add_test(tcase, the_last_byte_of_64_bits);
+	tcase_add_test(tcase, keys_too_wide);
+	tcase_add_test(tcase, large_pages_are_single_slots);
+	tcase_add_test(tcase, contiguity_saturates);
+	tcase_add_test(tcase, neighbours_are_not_joined);
+	tcase_add_test(tcase, large_after_small);
+	tcase_add_test(tcase, taken_says_where);
+	tcase_add_test(tcase, claim_without_memory);
+	tcase_add_test(tcase, init_without_memory);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
