@@ -83,9 +83,12 @@ struct iom_backend_ops {
 	 */
 	int (*unmap)(struct iom_backend *backend, uint64_t iova, uint64_t length);
 
-	/* Whether this kernel has one call for all; then unmap everything, length bytes in sum. */
+	/*
+	 * Whether this kernel has one call for all; then unmap everything: least bytes in sum, and as
+	 * many as most if what is quarantined goes, too.
+	 */
 	bool (*can_unmap_all)(const struct iom_backend *backend);
-	int (*unmap_all)(struct iom_backend *backend, uint64_t length);
+	int (*unmap_all)(struct iom_backend *backend, uint64_t least, uint64_t most);
 
 	/*
 	 * How many maps can be alive at once (UINT64_MAX: any number), and how many are (UINT64_MAX: the

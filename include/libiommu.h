@@ -291,7 +291,8 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  *
  * If the kernel refuses (-EIO), the mapping's IOVA range is quarantined: translate does not know it
  * any more, and it is not given out again before iom_close(); the memory itself may be mapped again
- * elsewhere.  The device may still reach it: keep it until every device is detached.
+ * elsewhere.  The device may still reach it: keep it until every device is detached.  Unmapping the
+ * same again is -EIO again.
  *
  * -EINVAL (region is NULL), -ENOENT (it was unmapped before, or is none of this domain), -EIO, -EPERM.
  */
@@ -302,7 +303,8 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
  * It waits, like iom_unmap(), for what another thread is mapping or unmapping there.
  *
  * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past 2^64),
- * -ENOENT (part of it is not mapped), -EINVAL (a mapping would be cut).  -EIO: all of it is quarantined.
+ * -ENOENT or -EIO (the first part that is not mapped, or quarantined), -EINVAL (a mapping would be cut).
+ * -EIO from the kernel: all of the range is quarantined.
  */
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length);
 

@@ -45,53 +45,6 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 	return backend;
 }
 
-static int attach_by(struct iom_domain *dom, const struct iom_backend_ops *ops,
-		     struct iom_device *dev)
-{
-	struct iom_backend *backend;
-	int ret;
-
-	backend = create_backend(dom, ops);
-	if (!backend)
-		return iom_error(-ENOMEM, "no memory for the %s backend", ops->name);
-	ret = ops->attach(backend, &dev->base);
-	if (ret < 0) {
-		destroy_backend(backend);
-		return ret;
-	}
-	dom->backend = backend;
-	return 0;
-}
-
-/*
- * Try the backends in order of preference, or the one that was forced.  What the last one says stays
- * as the error: the earlier ones are in iom_explain().
- */
-static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
-{
-	int ret = -EOPNOTSUPP;
-	size_t i;
-
-	free(dom->reasons);
-	dom->reasons = NULL;
-	for (i = 0; dom->backends[i]; i++) {
-		const struct iom_backend_ops *ops = dom->backends[i];
-
-		if (dom->forced && dom->forced != ops) {
-			note_reason(dom, ops->name, "passed over: another backend was asked for");
-			continue;
-		}
-		ret = attach_by(dom, ops, dev);
-		if (!ret) {
-			note_reason(dom, ops->name,
-				    dom->forced ? "taken, as asked for" : "taken, as the best that works");
-			break;
-		}
-		note_reason(dom, ops->name, iom_errmsg());
-	}
-	return ret;
-}
-
 /* The last IOVA that every device can drive. */
 static uint64_t narrowest(const struct iom_device *devices)
 {
@@ -280,9 +233,67 @@ fail:
 	return ret;
 }
 
+/* The backend's attach, and all that may yet refuse the device after it. */
+static int attach_to(struct iom_domain *dom, struct iom_backend *backend, struct iom_device *dev)
+{
+	int ret;
+
+	ret = backend->ops->attach(backend, &dev->base);
+	if (ret < 0)
+		return ret;
+	ret = settle(dom, dev);
+	if (ret < 0)
+		backend->ops->detach(backend, &dev->base);
+	return ret;
+}
+
+static int attach_by(struct iom_domain *dom, const struct iom_backend_ops *ops,
+		     struct iom_device *dev)
+{
+	int ret;
+
+	dom->backend = create_backend(dom, ops);
+	if (!dom->backend)
+		return iom_error(-ENOMEM, "no memory for the %s backend", ops->name);
+	ret = attach_to(dom, dom->backend, dev);
+	if (ret < 0) {
+		destroy_backend(dom->backend);
+		dom->backend = NULL;
+	}
+	return ret;
+}
+
+/*
+ * Try the backends in order of preference, or the one that was forced.  What the last one says stays
+ * as the error: the earlier ones are in iom_explain().
+ */
+static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
+{
+	int ret = -EOPNOTSUPP;
+	size_t i;
+
+	free(dom->reasons);
+	dom->reasons = NULL;
+	for (i = 0; dom->backends[i]; i++) {
+		const struct iom_backend_ops *ops = dom->backends[i];
+
+		if (dom->forced && dom->forced != ops) {
+			note_reason(dom, ops->name, "passed over: another backend was asked for");
+			continue;
+		}
+		ret = attach_by(dom, ops, dev);
+		if (!ret) {
+			note_reason(dom, ops->name,
+				    dom->forced ? "taken, as asked for" : "taken, as the best that works");
+			break;
+		}
+		note_reason(dom, ops->name, iom_errmsg());
+	}
+	return ret;
+}
+
 static int attach(struct iom_domain *dom, struct iom_device *dev)
 {
-	struct iom_backend *before = dom->backend;
 	struct iom_device *other;
 	int ret;
 
@@ -292,21 +303,9 @@ static int attach(struct iom_domain *dom, struct iom_device *dev)
 	ret = iom_sysfs_device_exists(dom->sys, dev->base.address);
 	if (ret < 0)
 		return ret;
-	if (before)
-		ret = before->ops->attach(before, &dev->base);
-	else
-		ret = attach_by_choice(dom, dev);
-	if (ret < 0)
-		return ret;
-	ret = settle(dom, dev);
-	if (ret < 0) {
-		dom->backend->ops->detach(dom->backend, &dev->base);
-		if (!before) {
-			destroy_backend(dom->backend);
-			dom->backend = NULL;
-		}
-	}
-	return ret;
+	if (dom->backend)
+		return attach_to(dom, dom->backend, dev);
+	return attach_by_choice(dom, dev);
 }
 
 static int read_reach(const struct iom_attach_opts *opts, uint64_t *reach)
@@ -322,10 +321,12 @@ static int read_reach(const struct iom_attach_opts *opts, uint64_t *reach)
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *callers,
 	       struct iom_device **dev)
 {
+	struct iom_kept_error kept;
 	struct iom_attach_opts opts;
 	struct iom_device *d;
 	int ret;
 
+	iom_error_keep(&kept);
 	ret = iom_check_owner(dom);
 	if (!ret)
 		ret = iom_options_read(&opts, sizeof(opts), ATTACH_OPTS_FIRST, callers,
@@ -352,6 +353,7 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 	}
 	iom_log(&dom->log, IOM_LOG_INFO, "attached %s (group %u) by %s", d->base.address,
 		d->base.group, iom_backend(dom));
+	iom_error_restore(&kept);
 	*dev = d;
 	return 0;
 }
@@ -379,12 +381,14 @@ static void widen(struct iom_domain *dom)
 
 void iom_detach(struct iom_device *dev)
 {
-	struct iom_domain *dom;
+	struct iom_kept_error kept;
 	struct iom_device **link;
+	struct iom_domain *dom;
 
 	if (!dev || !iom_is_ours(dev->domain))
 		return;
 	dom = dev->domain;
+	iom_error_keep(&kept);
 	pthread_rwlock_wrlock(&dom->topology);
 	dom->backend->ops->close_device(dom->backend, &dev->base);
 	if (dom->devices == dev && !dev->next)
@@ -400,6 +404,7 @@ void iom_detach(struct iom_device *dev)
 	pthread_rwlock_unlock(&dom->topology);
 	iom_log(&dom->log, IOM_LOG_INFO, "detached %s", dev->base.address);
 	free(dev);
+	iom_error_restore(&kept);
 }
 
 int iom_device_fd(const struct iom_device *dev)

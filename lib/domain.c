@@ -165,6 +165,7 @@ static void free_domain(struct iom_domain *dom)
 
 void iom_close(struct iom_domain *dom)
 {
+	struct iom_kept_error kept;
 	struct iom_device *dev;
 
 	if (!dom)
@@ -173,6 +174,7 @@ void iom_close(struct iom_domain *dom)
 		forget(dom);
 		return;
 	}
+	iom_error_keep(&kept);
 	pthread_rwlock_wrlock(&dom->topology);
 	for (dev = dom->devices; dev; dev = dev->next)
 		dom->backend->ops->close_device(dom->backend, &dev->base);
@@ -189,6 +191,7 @@ void iom_close(struct iom_domain *dom)
 	}
 	pthread_rwlock_unlock(&dom->topology);
 	free_domain(dom);
+	iom_error_restore(&kept);
 }
 
 int iom_check_owner(const struct iom_domain *dom)

@@ -46,3 +46,13 @@ void iom_error_append(const char *fmt, ...)
 	vsnprintf(sentence + len, sizeof(sentence) - len, fmt, ap);
 	va_end(ap);
 }
+
+void iom_error_keep(struct iom_kept_error *kept)
+{
+	memcpy(kept->sentence, sentence, sizeof(sentence));
+}
+
+void iom_error_restore(const struct iom_kept_error *kept)
+{
+	memcpy(sentence, kept->sentence, sizeof(sentence));
+}

@@ -17,4 +17,12 @@ void iom_error_set_prefix(const char *fmt, ...) __attribute__((format(printf, 1,
 /* Add to the end of it. */
 void iom_error_append(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The sentence of an earlier call, put aside while something fails that is not the caller's business. */
+struct iom_kept_error {
+	char sentence[IOM_ERROR_MAX];
+};
+
+void iom_error_keep(struct iom_kept_error *kept);
+void iom_error_restore(const struct iom_kept_error *kept);
+
 #endif

@@ -25,7 +25,7 @@ static bool contains_page(const struct iom_place *place, uint64_t page)
 	return place->length >= page && place->length - page >= skip;
 }
 
-/* The part of an aperture above or below 4 GiB, page 0 left out, as a fit; false if empty. */
+/* An aperture below the limit, or its part above 4 GiB, page 0 left out, as a fit; false if empty. */
 static bool part(const struct iom_aperture *a, const struct iom_place *place, bool high,
 		 struct iom_fit *fit)
 {
@@ -35,8 +35,6 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 		first = iom_smallest_page(a->page_sizes);
 	if (high && first < FOUR_GIB)
 		first = FOUR_GIB;
-	if (!high && last >= FOUR_GIB)
-		last = FOUR_GIB - 1;
 	if (last > place->limit)
 		last = place->limit;
 	if (first > last)
@@ -47,7 +45,7 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 	return fit->end > fit->first;
 }
 
-static bool try_half(const struct iom_aperture_set *apertures, const struct iom_place *place,
+static bool try_page(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		     uint64_t page, bool high, iom_place_fn *try, void *arg)
 {
 	uint64_t align;
@@ -84,8 +82,8 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
 	while (pages) {
 		uint64_t page = UINT64_C(1) << (63 - __builtin_clzll(pages));
 
-		if (try_half(apertures, place, page, true, try, arg) ||
-		    try_half(apertures, place, page, false, try, arg))
+		if (try_page(apertures, place, page, true, try, arg) ||
+		    try_page(apertures, place, page, false, try, arg))
 			return true;
 		pages &= ~page;
 	}

@@ -69,15 +69,13 @@ void iom_radix_destroy(struct iom_radix *radix)
 static int add_chunk(struct iom_radix *radix)
 {
 	struct iom_radix_chunk *chunk;
-	int ret;
 
 	chunk = malloc(sizeof(*chunk));
 	if (!chunk)
 		return -ENOMEM;
-	ret = radix->sys->alloc_pages(radix->sys->ctx, CHUNK, &chunk->pages);
-	if (ret < 0) {
+	if (radix->sys->alloc_pages(radix->sys->ctx, CHUNK, &chunk->pages) < 0) {
 		free(chunk);
-		return ret;
+		return -ENOMEM;
 	}
 	chunk->used = 0;
 	chunk->next = radix->chunks;

@@ -48,6 +48,18 @@ int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, 
 	return ret;
 }
 
+/* Reading may fail, and then says so in its numbers, not in a sentence. */
+static void read_entries(const struct iom_domain *dom, uint64_t *limit, uint64_t *used)
+{
+	struct iom_kept_error kept;
+
+	if (!dom->backend)
+		return;
+	iom_error_keep(&kept);
+	dom->backend->ops->entries(dom->backend, limit, used);
+	iom_error_restore(&kept);
+}
+
 static void read_counters(struct iom_domain *dom, struct iom_counters *counters)
 {
 	*counters = (struct iom_counters){ .entry_limit = UINT64_MAX };
@@ -57,9 +69,7 @@ static void read_counters(struct iom_domain *dom, struct iom_counters *counters)
 	counters->mapped_bytes = dom->mapped_bytes;
 	counters->quarantined_bytes = dom->quarantined_bytes;
 	pthread_mutex_unlock(&dom->table);
-	if (dom->backend)
-		dom->backend->ops->entries(dom->backend, &counters->entry_limit,
-					   &counters->entries_used);
+	read_entries(dom, &counters->entry_limit, &counters->entries_used);
 	pthread_rwlock_unlock(&dom->topology);
 	counters->kernel_maps = __atomic_load_n(&dom->kernel_maps, __ATOMIC_RELAXED);
 	counters->kernel_unmaps = __atomic_load_n(&dom->kernel_unmaps, __ATOMIC_RELAXED);
@@ -123,7 +133,7 @@ static void add_page_sizes(struct text *text, uint64_t page_sizes)
 
 static void add_limits(struct text *text, const struct iom_domain *dom)
 {
-	uint64_t limit, used;
+	uint64_t limit = UINT64_MAX, used = 0;
 	size_t i;
 
 	for (i = 0; i < dom->apertures.n; i++) {
@@ -135,7 +145,7 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 	}
 	if (dom->reach != UINT64_MAX)
 		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n", dom->reach);
-	dom->backend->ops->entries(dom->backend, &limit, &used);
+	read_entries(dom, &limit, &used);
 	if (limit != UINT64_MAX && used != UINT64_MAX)
 		add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n", used, limit);
 	else if (limit != UINT64_MAX)

@@ -9,35 +9,44 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* A system call's answer, with errno put back to what it was before. */
+static int answer(int ret, int before)
+{
+	if (ret < 0)
+		ret = -errno;
+	errno = before;
+	return ret;
+}
+
 static int linux_open(void *ctx, const char *path, int flags)
 {
-	int fd;
+	int before = errno;
 
 	(void)ctx;
-	fd = open(path, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return answer(open(path, flags | O_CLOEXEC), before);
 }
 
 static int linux_close(void *ctx, int fd)
 {
+	int before = errno;
+
 	(void)ctx;
-	return close(fd) < 0 ? -errno : 0;
+	return answer(close(fd), before);
 }
 
 static int linux_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
-	int ret;
+	int before = errno;
 
 	(void)ctx;
-	ret = ioctl(fd, request, arg);
-	return ret < 0 ? -errno : ret;
+	return answer(ioctl(fd, request, arg), before);
 }
 
 static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 {
+	int fd, before = errno;
 	size_t done = 0;
 	ssize_t ret;
-	int fd;
 
 	fd = linux_open(ctx, path, O_RDONLY);
 	if (fd < 0)
@@ -52,60 +61,64 @@ static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 	} while (done < n);
 	ret = ret < 0 ? -errno : (ssize_t)done;
 	close(fd);
+	errno = before;
 	return ret;
 }
 
 static ssize_t linux_read_link(void *ctx, const char *path, char *buf, size_t n)
 {
-	ssize_t ret;
+	int before = errno;
 
 	(void)ctx;
-	ret = readlink(path, buf, n);
-	return ret < 0 ? -errno : ret;
+	return answer((int)readlink(path, buf, n), before);
 }
 
 static int linux_list_dir(void *ctx, const char *path, iom_sys_name_fn *name, void *arg)
 {
+	int ret = 0, before = errno;
 	struct dirent *entry;
-	int ret = 0;
 	DIR *dir;
 
 	(void)ctx;
 	dir = opendir(path);
 	if (!dir)
-		return -errno;
+		return answer(-1, before);
 	while (!ret && (errno = 0, entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
 			ret = name(arg, entry->d_name);
 	if (!ret && errno)
 		ret = -errno;
 	closedir(dir);
+	errno = before;
 	return ret;
 }
 
 static int linux_populate(void *ctx, void *va, size_t length)
 {
+	int before = errno;
+
 	(void)ctx;
-	return madvise(va, length, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+	return answer(madvise(va, length, MADV_POPULATE_WRITE), before);
 }
 
 /* Large tables are mostly untouched: reserve no swap for them, and let no huge page fill them. */
 static int linux_alloc_pages(void *ctx, size_t length, void **pages)
 {
+	int ret, before = errno;
 	void *p;
-	int ret;
 
 	(void)ctx;
 	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		 -1, 0);
 	if (p == MAP_FAILED)
-		return -errno;
-	if (madvise(p, length, MADV_WIPEONFORK) < 0) {
-		ret = -errno;
+		return answer(-1, before);
+	ret = answer(madvise(p, length, MADV_WIPEONFORK), before);
+	if (ret < 0) {
 		munmap(p, length);
 		return ret;
 	}
 	(void)madvise(p, length, MADV_NOHUGEPAGE); /* a kernel without huge pages says EINVAL */
+	errno = before;
 	*pages = p;
 	return 0;
 }

@@ -13,7 +13,7 @@ static inline int look_up(const struct iom_domain *dom, const struct iom_radix *
 	uint64_t v, run;
 
 	if (!length)
-		return -EINVAL;
+		return iom_is_ours(dom) ? -EINVAL : -EPERM;
 	if (iom_radix_lookup(radix, key, &v, &run) < 0)
 		return iom_is_ours(dom) ? -ENOENT : -EPERM;
 	*value = v;

@@ -66,29 +66,44 @@ static void wait_settled(struct iom_domain *dom, const struct range *range)
 	}
 }
 
-static int check_range(const struct iom_domain *dom, const struct range *range)
+static int quarantined(const struct iom_span *span)
 {
-	const struct iom_span *first = iom_space_at(&dom->space, range->start), *span;
+	return iom_error(-EIO, "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is quarantined: the kernel did not "
+			       "unmap it before",
+			 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1);
+}
+
+/* Whether there is a mapping everywhere in the range. */
+static int check_mapped(const struct iom_domain *dom, const struct range *range)
+{
+	const struct iom_span *span;
 	uint64_t unit;
 
 	for (unit = range->start; unit < range->end; unit = span->end) {
 		span = iom_space_at(&dom->space, unit);
+		if (span->start <= unit && span->state == IOM_SPAN_QUARANTINED)
+			return quarantined(span);
 		if (span->start > unit || span->state != IOM_SPAN_MAPPED)
 			return iom_error(-ENOENT, "nothing is mapped at IOVA 0x%" PRIx64,
 					 unit << IOM_UNIT_SHIFT);
 	}
-	if (first->start != range->start || unit != range->end) {
-		const struct iom_span *cut = first;
-
-		if (first->start == range->start)
-			cut = iom_space_at(&dom->space, range->end - 1);
-		return iom_error(-EINVAL,
-				 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
-				 "; only whole mappings can be unmapped",
-				 iom_span_iova(cut),
-				 iom_span_iova(cut) + iom_span_length(cut) - 1);
-	}
 	return 0;
+}
+
+/* Whether iova and last are ends of mappings; all between them is mapped. */
+static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last)
+{
+	const struct iom_span *first = iom_space_at(&dom->space, iova >> IOM_UNIT_SHIFT);
+	const struct iom_span *final = iom_space_at(&dom->space, last >> IOM_UNIT_SHIFT);
+	const struct iom_span *cut = iom_span_iova(first) != iova ? first : final;
+
+	if (iom_span_iova(first) == iova &&
+	    iom_span_iova(final) + iom_span_length(final) - 1 == last)
+		return 0;
+	return iom_error(-EINVAL,
+			 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+			 "; only whole mappings can be unmapped",
+			 iom_span_iova(cut), iom_span_iova(cut) + iom_span_length(cut) - 1);
 }
 
 typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
@@ -124,13 +139,16 @@ static int unmap_checked(struct iom_domain *dom, const struct range *range)
 	return ret < 0 ? -EIO : 0;
 }
 
-static int unmap_range(struct iom_domain *dom, const struct range *range)
+static int unmap_range(struct iom_domain *dom, uint64_t iova, uint64_t last)
 {
+	const struct range range = { iova >> IOM_UNIT_SHIFT, (last >> IOM_UNIT_SHIFT) + 1 };
 	int ret;
 
-	wait_settled(dom, range);
-	ret = check_range(dom, range);
-	return ret < 0 ? ret : unmap_checked(dom, range);
+	wait_settled(dom, &range);
+	ret = check_mapped(dom, &range);
+	if (!ret)
+		ret = check_ends(dom, iova, last);
+	return ret < 0 ? ret : unmap_checked(dom, &range);
 }
 
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
@@ -142,8 +160,10 @@ static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 	wait_settled(dom, &range);
 	span = iom_space_at(&dom->space, range.start);
 	if (span->start != range.start || span->generation != region->generation ||
-	    span->state != IOM_SPAN_MAPPED)
+	    span->state == IOM_SPAN_HOLE)
 		return iom_error(-ENOENT, "the region was unmapped before, or is none of this domain");
+	if (span->state == IOM_SPAN_QUARANTINED)
+		return quarantined(span);
 	range.end = span->end;
 	return unmap_checked(dom, &range);
 }
@@ -171,7 +191,6 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
 {
-	struct range range;
 	int ret;
 
 	ret = iom_check_owner(dom);
@@ -179,15 +198,10 @@ int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
 		ret = iom_error(-EINVAL, "the length is 0");
 	if (!ret && length - 1 > UINT64_MAX - iova)
 		ret = iom_error(-ERANGE, "it runs past 2^64");
-	/* what is no multiple of a unit cannot begin or end where a mapping does */
-	if (!ret && ((iova | length) & (IOM_UNIT - 1)))
-		ret = iom_error(-EINVAL, "IOVA and length must be multiples of %" PRIu64, IOM_UNIT);
 	if (!ret) {
-		range.start = iova >> IOM_UNIT_SHIFT;
-		range.end = range.start + (length >> IOM_UNIT_SHIFT);
 		pthread_rwlock_rdlock(&dom->topology);
 		pthread_mutex_lock(&dom->table);
-		ret = unmap_range(dom, &range);
+		ret = unmap_range(dom, iova, iova + length - 1);
 		pthread_mutex_unlock(&dom->table);
 		pthread_rwlock_unlock(&dom->topology);
 	}
@@ -202,7 +216,8 @@ static int kernel_unmap_all(struct iom_domain *dom)
 	const struct iom_backend_ops *ops = dom->backend->ops;
 
 	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
-	return ops->unmap_all(dom->backend, dom->mapped_bytes);
+	return ops->unmap_all(dom->backend, dom->mapped_bytes,
+			      dom->mapped_bytes + dom->quarantined_bytes);
 }
 
 static void withdraw_mapped(struct iom_domain *dom, struct iom_span *span)

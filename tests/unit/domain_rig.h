@@ -218,21 +218,21 @@ static inline struct state rig_state(void)
 #define ck_assert_same(before, member, now) ck_assert_uint_eq((now).member, (before).member)
 
 /* A macro, for the line of the caller. */
-#define ck_assert_unchanged(before)                                                                \
-	do {                                                                                       \
-		struct state now_ = rig_state();                                                   \
-                                                                                                   \
-		ck_assert_same(before, counters.mappings, now_);                                   \
-		ck_assert_same(before, counters.mapped_bytes, now_);                               \
-		ck_assert_same(before, counters.quarantined_bytes, now_);                          \
-		ck_assert_same(before, counters.entry_limit, now_);                                \
-		ck_assert_same(before, counters.entries_used, now_);                               \
-		ck_assert_same(before, kernel_bytes, now_);                                        \
-		ck_assert_same(before, locked_bytes, now_);                                        \
-		ck_assert_same(before, page_size, now_);                                           \
-		ck_assert_same(before, open_fds, now_);                                            \
-		ck_assert_int_eq(now_.apertures, (before).apertures);                              \
-		ck_assert_ptr_eq(now_.backend, (before).backend);                                  \
+#define ck_assert_unchanged(before)                                       \
+	do {                                                              \
+		struct state now_ = rig_state();                          \
+                                                                          \
+		ck_assert_same(before, counters.mappings, now_);          \
+		ck_assert_same(before, counters.mapped_bytes, now_);      \
+		ck_assert_same(before, counters.quarantined_bytes, now_); \
+		ck_assert_same(before, counters.entry_limit, now_);       \
+		ck_assert_same(before, counters.entries_used, now_);      \
+		ck_assert_same(before, kernel_bytes, now_);               \
+		ck_assert_same(before, locked_bytes, now_);               \
+		ck_assert_same(before, page_size, now_);                  \
+		ck_assert_same(before, open_fds, now_);                   \
+		ck_assert_int_eq(now_.apertures, (before).apertures);     \
+		ck_assert_ptr_eq(now_.backend, (before).backend);         \
 	} while (0)
 
 static inline bool dma_reads(const char *address, uint64_t iova, const void *expected, size_t n)
@@ -284,18 +284,18 @@ static inline bool is_mapped(const void *va)
 }
 
 /* The domain, whatever happened to it, maps, translates, reaches and unmaps. */
-#define ck_assert_works()                                                                          \
-	do {                                                                                       \
-		char *memory_ = rig_memory(3 * PAGE);                                              \
-		struct iom_region region_;                                                         \
-                                                                                                   \
-		ck_assert_ok(map_any(memory_, 3 * PAGE, &region_));                                \
-		ck_assert(is_mapped(memory_ + PAGE));                                              \
-		ck_assert(dma_works(NVME, &region_));                                              \
-		ck_assert_ok(iom_unmap(rig.dom, &region_));                                        \
-		ck_assert(!is_mapped(memory_ + PAGE));                                             \
-		ck_assert(dma_misses(NVME, region_.iova, region_.length));                         \
-		munmap(memory_, 3 * PAGE);                                                         \
+#define ck_assert_works()                                                  \
+	do {                                                               \
+		char *memory_ = rig_memory(3 * PAGE);                      \
+		struct iom_region region_;                                 \
+                                                                           \
+		ck_assert_ok(map_any(memory_, 3 * PAGE, &region_));        \
+		ck_assert(is_mapped(memory_ + PAGE));                      \
+		ck_assert(dma_works(NVME, &region_));                      \
+		ck_assert_ok(iom_unmap(rig.dom, &region_));                \
+		ck_assert(!is_mapped(memory_ + PAGE));                     \
+		ck_assert(dma_misses(NVME, region_.iova, region_.length)); \
+		munmap(memory_, 3 * PAGE);                                 \
 	} while (0)
 
 #endif

@@ -2,12 +2,39 @@
 
 # Each is one program from the one source file of its name, built with the defaults in Makefile.am.
 unit_tests = \
+	%D%/test_aperture \
+	%D%/test_attach \
+	%D%/test_attach_again \
+	%D%/test_attach_refused \
+	%D%/test_domain \
+	%D%/test_domain_model \
 	%D%/test_error \
+	%D%/test_failures \
+	%D%/test_fork \
+	%D%/test_manners \
+	%D%/test_map \
+	%D%/test_map_refused \
+	%D%/test_memlock \
 	%D%/test_nvme_example \
 	%D%/test_options \
+	%D%/test_placement \
+	%D%/test_quarantine \
 	%D%/test_radix \
 	%D%/test_radix_model \
-	%D%/test_sim_contract
+	%D%/test_sim \
+	%D%/test_sim_contract \
+	%D%/test_sim_device \
+	%D%/test_sim_faults \
+	%D%/test_space \
+	%D%/test_space_model \
+	%D%/test_sys \
+	%D%/test_sysfs \
+	%D%/test_threads \
+	%D%/test_translate \
+	%D%/test_type1_info \
+	%D%/test_type1_read \
+	%D%/test_unmap \
+	%D%/test_waiting
 
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/librunner.la
@@ -33,6 +60,9 @@ endif
 
 %C%_librunner_la_SOURCES = \
 	%D%/counted_pages.h \
+	%D%/domain_rig.h \
+	%D%/fake_files.h \
 	%D%/runner.c \
 	%D%/runner.h \
+	%D%/sim_rig.h \
 	%D%/util.h

@@ -68,6 +68,14 @@ static inline int set_type(int container)
 	return iom_sys_ioctl_int(sys, container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
 
+static inline int open_device(int group, const char *address)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s", address);
+	return iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, name);
+}
+
 /* A container of type1 v2 with a group. */
 static inline int make_container(int group)
 {

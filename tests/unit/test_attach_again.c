@@ -146,22 +146,22 @@ static void map_three(void)
 	struct iom_map_opts opts = at_iova(8 * GIB);
 
 	ck_assert_ok(map_any(memory, 3 * PAGE, &a));
-	ck_assert_ok(iom_map(rig.dom, memory + 4 * PAGE, PAGE, IOM_MAP_READ | IOM_MAP_FIXED, &opts,
-			     &b));
+	ck_assert_ok(
+		iom_map(rig.dom, memory + 4 * PAGE, PAGE, IOM_MAP_READ | IOM_MAP_FIXED, &opts, &b));
 	ck_assert_ok(iom_map(rig.dom, memory, 2 * PAGE, IOM_MAP_RW | IOM_MAP_ALIAS, NULL, &c));
 }
 
 /* In the kernel as the domain has it. */
-#define ck_assert_three()                                                                          \
-	do {                                                                                       \
-		char byte_ = 0;                                                                    \
-                                                                                                   \
-		ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 6 * PAGE);                        \
-		ck_assert(dma_works(NVME, &a));                                                    \
-		ck_assert(dma_works(NVME, &c));                                                    \
-		ck_assert(dma_reads(NVME, b.iova, b.va, 8));                                       \
-		ck_assert_int_lt(iom_sim_dma_write(rig.sim, NVME, b.iova, &byte_, 1), 0);          \
-		ck_assert_uint_eq(rig_counters().mappings, 3);                                     \
+#define ck_assert_three()                                                                 \
+	do {                                                                              \
+		char byte_ = 0;                                                           \
+                                                                                          \
+		ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 6 * PAGE);               \
+		ck_assert(dma_works(NVME, &a));                                           \
+		ck_assert(dma_works(NVME, &c));                                           \
+		ck_assert(dma_reads(NVME, b.iova, b.va, 8));                              \
+		ck_assert_int_lt(iom_sim_dma_write(rig.sim, NVME, b.iova, &byte_, 1), 0); \
+		ck_assert_uint_eq(rig_counters().mappings, 3);                            \
 	} while (0)
 
 START_TEST(mappings_outlive_the_last_device)
@@ -221,7 +221,8 @@ START_TEST(another_device_takes_over)
 
 	map_three();
 	iom_detach(rig.nvme);
-	ck_assert_fails(iom_attach(rig.dom, EDU, &opts, &edu), -EBUSY, "attach " EDU, "0x100000000");
+	ck_assert_fails(iom_attach(rig.dom, EDU, &opts, &edu), -EBUSY, "attach " EDU,
+			"0x100000000");
 	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 1); /* the container is kept */
 	ck_assert_uint_eq(rig_counters().mappings, 3);
 	ck_assert_ok(attach(EDU, &edu));

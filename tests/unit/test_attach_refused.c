@@ -21,20 +21,20 @@ static int attach(const char *address)
 }
 
 /* As before the first attach. */
-#define ck_assert_nothing_left()                                                                   \
-	do {                                                                                       \
-		ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);                                   \
-		ck_assert_ptr_null(iom_backend(rig.dom));                                          \
-		ck_assert_uint_eq(iom_page_size(rig.dom), 0);                                      \
-		ck_assert_int_eq(iom_apertures(rig.dom, NULL, 0), -ENODEV);                        \
+#define ck_assert_nothing_left()                                            \
+	do {                                                                \
+		ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);            \
+		ck_assert_ptr_null(iom_backend(rig.dom));                   \
+		ck_assert_uint_eq(iom_page_size(rig.dom), 0);               \
+		ck_assert_int_eq(iom_apertures(rig.dom, NULL, 0), -ENODEV); \
 	} while (0)
 
-#define ck_assert_mended()                                                                         \
-	do {                                                                                       \
-		ck_assert_nothing_left();                                                          \
-		mend();                                                                            \
-		ck_assert_ok(attach(NVME));                                                        \
-		ck_assert_works();                                                                 \
+#define ck_assert_mended()                  \
+	do {                                \
+		ck_assert_nothing_left();   \
+		mend();                     \
+		ck_assert_ok(attach(NVME)); \
+		ck_assert_works();          \
 	} while (0)
 
 /* ---- Arguments ---------------------------------------------------------------------------------- */
@@ -201,7 +201,9 @@ static const struct {
 	{ break_no_driver, -ENODEV, { "no driver", "vfio-pci", NVME } },
 	{ break_group, -EBUSY, { "group 14 is not viable", "0000:01:00.1", "e1000e" } },
 	{ break_held, -EBUSY, { "/dev/vfio/14", "process 4711", "qemu-system-x86" } },
-	{ break_container_missing, -ENODEV, { "/dev/vfio/vfio is missing", "modprobe", "vfio-pci" } },
+	{ break_container_missing,
+	  -ENODEV,
+	  { "/dev/vfio/vfio is missing", "modprobe", "vfio-pci" } },
 	{ break_container_denied, -EACCES, { "/dev/vfio/vfio", "ermission", "root" } },
 	{ break_group_missing, -ENODEV, { "/dev/vfio/14 is missing", "vfio-pci", "" } },
 	{ break_group_denied, -EACCES, { "/dev/vfio/14", "ermission", "root" } },
@@ -240,7 +242,8 @@ END_TEST
 
 START_TEST(no_iommu)
 {
-	ck_assert_fails(attach("0000:03:00.0"), -ENODEV, "attach 0000:03:00.0: ", "no IOMMU covers");
+	ck_assert_fails(attach("0000:03:00.0"), -ENODEV,
+			"attach 0000:03:00.0: ", "no IOMMU covers");
 	ck_assert_mended();
 }
 END_TEST
@@ -322,7 +325,9 @@ START_TEST(no_iova_in_reach)
 	static const struct iom_sim_device high[] = {
 		{ .address = NVME, .group = 14, .driver = "vfio-pci", .resv = low, .n_resv = 1 },
 	};
-	const struct iom_sim_config other = { .size = sizeof(other), .devices = high, .n_devices = 1 };
+	const struct iom_sim_config other = { .size = sizeof(other),
+					      .devices = high,
+					      .n_devices = 1 };
 	struct iom_attach_opts opts = { .size = sizeof(opts), .dma_bits = 24 };
 	char explanation[1024];
 

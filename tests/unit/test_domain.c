@@ -212,8 +212,8 @@ START_TEST(counters_by_size)
 
 	memset(&longer, 0x5a, sizeof(longer));
 	longer.counters.size = 0;
-	ck_assert_fails(iom_read_counters(rig.dom, &longer.counters), -EINVAL, "counters: ",
-			"iom_counters.size is 0");
+	ck_assert_fails(iom_read_counters(rig.dom, &longer.counters), -EINVAL,
+			"counters: ", "iom_counters.size is 0");
 	longer.counters.size = sizeof(longer.counters) - 1;
 	ck_assert_fails(iom_read_counters(rig.dom, &longer.counters), -EINVAL, "sizeof");
 	ck_assert_uint_eq(longer.counters.mappings, UINT64_C(0x5a5a5a5a5a5a5a5a));

@@ -230,8 +230,8 @@ START_TEST(room_is_used_again)
 	int i;
 
 	for (i = 0; i < 7; i++)
-		ck_assert_ok(iom_map(rig.dom, memory + i * PAGE, PAGE, IOM_MAP_RW, &opts,
-				     &region[i]));
+		ck_assert_ok(
+			iom_map(rig.dom, memory + i * PAGE, PAGE, IOM_MAP_RW, &opts, &region[i]));
 	ck_assert_ok(iom_unmap(rig.dom, &region[2]));
 	ck_assert_ok(iom_unmap(rig.dom, &region[4]));
 	ck_assert_fails(iom_map(rig.dom, memory + 8 * PAGE, 2 * PAGE, IOM_MAP_RW, &opts, NULL),

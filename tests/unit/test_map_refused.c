@@ -277,10 +277,8 @@ static const struct {
 	int error;
 	const char *word;
 } answers[] = {
-	{ -EINVAL, -EIO, "refuses IOVA" },
-	{ -EEXIST, -EIO, "something else mapped" },
-	{ -ENODEV, -EIO, "refuses IOVA" },
-	{ -EBADF, -EIO, "refuses IOVA" },
+	{ -EINVAL, -EIO, "refuses IOVA" }, { -EEXIST, -EIO, "something else mapped" },
+	{ -ENODEV, -EIO, "refuses IOVA" }, { -EBADF, -EIO, "refuses IOVA" },
 	{ 1, -EIO, "refuses IOVA" }, /* SPAPR's positive answer: no success anywhere */
 };
 

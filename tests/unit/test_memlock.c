@@ -8,10 +8,11 @@
 #define STATUS "/proc/self/status"
 #define LIMITS "/proc/self/limits"
 
-#define HEAD                                                                                       \
-	"Limit                     Soft Limit           Hard Limit           Units     \n"         \
+#define HEAD                                                                               \
+	"Limit                     Soft Limit           Hard Limit           Units     \n" \
 	"Max processes             95000                95000                processes \n"
-#define LOCKED_LIMIT(soft) "Max locked memory         " soft "              9999999999           bytes\n"
+#define LOCKED_LIMIT(soft) \
+	"Max locked memory         " soft "              9999999999           bytes\n"
 
 static int explain(const char *status, const char *limits, uint64_t need)
 {

@@ -74,8 +74,8 @@ static void check_offer(size_t i, uint64_t first, uint64_t end, uint64_t align, 
 	ck_assert_uint_lt(i, offers.n);
 	ck_assert_msg(offer->first == first && offer->end << IOM_UNIT_SHIFT == end &&
 			      offer->align == align && offer->phase == phase,
-		      "offer %zu: 0x%" PRIx64 " to 0x%" PRIx64 ", 0x%" PRIx64 " modulo 0x%" PRIx64, i,
-		      offer->first, offer->end << IOM_UNIT_SHIFT, offer->phase, offer->align);
+		      "offer %zu: 0x%" PRIx64 " to 0x%" PRIx64 ", 0x%" PRIx64 " modulo 0x%" PRIx64,
+		      i, offer->first, offer->end << IOM_UNIT_SHIFT, offer->phase, offer->align);
 }
 
 static void set_up(void)
@@ -85,18 +85,18 @@ static void set_up(void)
 
 /* ---- The order ---------------------------------------------------------------------------------- */
 
-/* A page has nothing to gain from large ones: high, then low, where page 0 is left out. */
+/* A page has nothing to gain from large ones: high, then anywhere, where page 0 is left out. */
 START_TEST(one_page)
 {
 	ck_assert(!place(SET(x86), 0x7f0000003000, 0x1000, 0x1000, LAST));
 	ck_assert_uint_eq(offers.n, 3);
 	check_offer(0, FOUR_GIB, 0x1000000000000, 0x1000, 0);
 	check_offer(1, 0x1000, 0xfee00000, 0x1000, 0);
-	check_offer(2, 0xfef00000, FOUR_GIB, 0x1000, 0);
+	check_offer(2, 0xfef00000, 0x1000000000000, 0x1000, 0);
 }
 END_TEST
 
-/* Congruent modulo 1 GiB, then 2 MiB, then not; all of it above 4 GiB before anything below. */
+/* Congruent modulo 1 GiB, then 2 MiB, then not; all of it above 4 GiB before anything else. */
 START_TEST(a_large_piece)
 {
 	const uint64_t va = 0x7f0012345000, length = 4 * GIB;
@@ -107,9 +107,9 @@ START_TEST(a_large_piece)
 	check_offer(1, FOUR_GIB, 0x1000000000000, 2 * MIB, 0x145000);
 	check_offer(2, FOUR_GIB, 0x1000000000000, 0x1000, 0);
 	check_offer(3, 0x1000, 0xfee00000, GIB, 0x12345000);
-	check_offer(4, 0xfef00000, FOUR_GIB, GIB, 0x12345000);
+	check_offer(4, 0xfef00000, 0x1000000000000, GIB, 0x12345000);
 	check_offer(5, 0x1000, 0xfee00000, 2 * MIB, 0x145000);
-	check_offer(8, 0xfef00000, FOUR_GIB, 0x1000, 0);
+	check_offer(8, 0xfef00000, 0x1000000000000, 0x1000, 0);
 }
 END_TEST
 
@@ -147,12 +147,12 @@ END_TEST
 
 START_TEST(the_window_with_the_largest_pages)
 {
-	/* hugepages: the 2 MiB window, high; then the 4 KiB one */
+	/* hugepages: the 2 MiB window, above 4 GiB and anywhere; then the 4 KiB one */
 	ck_assert(!place(SET(power), 0x7f0000200000, 4 * MIB, 2 * MIB, LAST));
-	ck_assert_uint_eq(offers.n, 2);
-	check_offer(0, 0x800000000000000, 0x800001000000000,
-		    2 * MIB, 0);
-	check_offer(1, 0x1000, 0x80000000, 0x1000, 0);
+	ck_assert_uint_eq(offers.n, 3);
+	check_offer(0, 0x800000000000000, 0x800001000000000, 2 * MIB, 0);
+	check_offer(1, 0x800000000000000, 0x800001000000000, 2 * MIB, 0);
+	check_offer(2, 0x1000, 0x80000000, 0x1000, 0);
 
 	/* what the large pages do not divide, or what has smaller pages behind it, fits the other only */
 	place(SET(power), 0x7f0000200000, 4 * MIB, 64 * KIB, LAST);
@@ -174,7 +174,7 @@ START_TEST(pages_before_height)
 	};
 
 	ck_assert(!place(SET(list), 0x7f0000200000, 4 * MIB, 2 * MIB, LAST));
-	ck_assert_uint_eq(offers.n, 2);
+	ck_assert_uint_eq(offers.n, 3);
 	/* page 0 is the window's own */
 	check_offer(0, 2 * MIB, 0x80000000, 2 * MIB, 0);
 	check_offer(1, 0x800000000000000, 0x800001000000000, 0x1000, 0);
@@ -188,7 +188,7 @@ START_TEST(pages_of_64_kib)
 	place(SET(list), 0x7f0000010000, 64 * KIB, 64 * KIB, LAST);
 	ck_assert_uint_eq(offers.n, 2);
 	check_offer(0, FOUR_GIB, 0x1000000000000, 64 * KIB, 0);
-	check_offer(1, 64 * KIB, FOUR_GIB, 64 * KIB, 0);
+	check_offer(1, 64 * KIB, 0x1000000000000, 64 * KIB, 0);
 	/* no page size divides it */
 	place(SET(list), 0x7f0000001000, 64 * KIB, 4 * KIB, LAST);
 	ck_assert_uint_eq(offers.n, 0);
@@ -225,6 +225,8 @@ START_TEST(up_to_the_last_byte)
 	ck_assert_uint_eq(offers.n, 2);
 	ck_assert_uint_eq(offers.v[0].first, FOUR_GIB);
 	ck_assert_uint_eq(offers.v[0].end, IOM_SPACE_END);
+	ck_assert_uint_eq(offers.v[1].first, 0x1000);
+	ck_assert_uint_eq(offers.v[1].end, IOM_SPACE_END);
 }
 END_TEST
 
@@ -255,6 +257,7 @@ START_TEST(limits)
 	place(SET(x86), 0x7f0000000000, 0x1000, 0x1000, 0x100000fff);
 	ck_assert_uint_eq(offers.n, 3);
 	check_offer(0, FOUR_GIB, 0x100001000, 0x1000, 0);
+	check_offer(2, 0xfef00000, 0x100001000, 0x1000, 0);
 	/* below everything */
 	place(SET(x86), 0x7f0000000000, 0x1000, 0x1000, 0xfff);
 	ck_assert_uint_eq(offers.n, 0);
@@ -270,7 +273,7 @@ START_TEST(possible)
 	} cases[] = {
 		{ 0x1000, LAST, true },
 		{ 0xfee00000 - 0x1000, 0xfedfffff, true },
-		{ 0xfee00000, 0xfedfffff, false },        /* page 0 is not used */
+		{ 0xfee00000, 0xfedfffff, false }, /* page 0 is not used */
 		{ 0x1000, 0x1fff, true },
 		{ 0x1000, 0x1ffe, false },
 		{ 0x1000, 0x1000, false },
@@ -310,8 +313,8 @@ static bool take(void *arg, const struct iom_fit *fit)
  */
 START_TEST(possible_means_found_when_empty)
 {
-	static const uint64_t edges[] = { 0x1000, 0xfedff000, 0xfee00000, 0xfef00000, FOUR_GIB,
-					  8 * GIB, 0x1000000000000, LAST };
+	static const uint64_t edges[] = { 0x1000,   0xfedff000, 0xfee00000,      0xfef00000,
+					  FOUR_GIB, 8 * GIB,    0x1000000000000, LAST };
 	struct iom_aperture straddling[] = { { 0, 8 * GIB - 1, PAGES_X86, 0 } };
 	struct iom_aperture wide[] = { { 0x2000000, LAST, 0x10000, 0 } };
 	const struct iom_aperture_set sets[] = { SET(x86), SET(straddling), SET(wide) };
@@ -341,13 +344,15 @@ START_TEST(possible_means_found_when_empty)
 		found = iom_placement(set, &request, take, &taker);
 		could = iom_placement_possible(set, &request);
 		ck_assert_msg(found == could,
-			      "0x%" PRIx64 " below 0x%" PRIx64 " in set %td is %sfound, but %spossible",
+			      "0x%" PRIx64 " below 0x%" PRIx64
+			      " in set %td is %sfound, but %spossible",
 			      request.length, request.limit, set - sets, found ? "" : "not ",
 			      could ? "" : "not ");
 		if (found)
-			ck_assert_ptr_nonnull(iom_aperture_containing(
-				set, taker.start << IOM_UNIT_SHIFT,
-				(taker.start << IOM_UNIT_SHIFT) + request.length - 1));
+			ck_assert_ptr_nonnull(
+				iom_aperture_containing(set, taker.start << IOM_UNIT_SHIFT,
+							(taker.start << IOM_UNIT_SHIFT) +
+								request.length - 1));
 	}
 }
 END_TEST

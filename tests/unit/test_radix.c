@@ -54,8 +54,8 @@ static void check_hit(uint64_t key, uint64_t left, uint64_t expected)
 	ck_assert_msg(value == expected, "0x%" PRIx64 ": 0x%" PRIx64 ", not 0x%" PRIx64, key, value,
 		      expected);
 	ck_assert_msg(run <= left && run >= (left < 2 * MIB ? left : 2 * MIB),
-		      "0x%" PRIx64 ": 0x%" PRIx64 " of 0x%" PRIx64 " bytes are contiguous", key, run,
-		      left);
+		      "0x%" PRIx64 ": 0x%" PRIx64 " of 0x%" PRIx64 " bytes are contiguous", key,
+		      run, left);
 }
 
 /* Both ends, the edges of every level in between, and a byte beside each. */
@@ -265,8 +265,8 @@ START_TEST(taken_says_where)
 {
 	uint64_t taken;
 
-	map(0x40000000, GIB, 0x40000000);       /* a slot of the third level */
-	map(0x90000000, 8 * KIB, 0x3000);       /* two of the first */
+	map(0x40000000, GIB, 0x40000000); /* a slot of the third level */
+	map(0x90000000, 8 * KIB, 0x3000); /* two of the first */
 	ck_assert_int_eq(iom_radix_claim(&radix, 0xa0000000, 4 * KIB, 0, &taken), 0); /* claimed */
 
 	ck_assert_int_eq(iom_radix_claim(&radix, 0x40000000, 4 * KIB, 0, &taken), -EEXIST);

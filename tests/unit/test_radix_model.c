@@ -17,7 +17,11 @@
 
 struct range {
 	uint64_t key, length, value;
-	enum { UNUSED, CLAIMED, PUBLISHED } state;
+	enum {
+		UNUSED,
+		CLAIMED,
+		PUBLISHED
+	} state;
 };
 
 struct model {

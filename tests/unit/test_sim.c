@@ -269,9 +269,8 @@ START_TEST(viability)
 	ck_assert_int_eq(iom_sim_bind(sim, "0000:01:00.2", "mlx5_vfio_pci"), 0);
 	ck_assert_int_eq(set_type(container), 0);
 	/* bound to no VFIO driver: not to be had */
-	ck_assert_int_eq(iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, "0000:01:00.1"),
-			 -ENODEV);
-	ck_assert_int_ge(iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, "0000:01:00.2"), 0);
+	ck_assert_int_eq(open_device(group, "0000:01:00.1"), -ENODEV);
+	ck_assert_int_ge(open_device(group, "0000:01:00.2"), 0);
 	ck_assert_int_eq(iom_sim_bind(sim, "0000:01:00.2", NULL), -EBUSY);
 	ck_assert_int_eq(iom_sim_bind(sim, "0000:01:00.9", NULL), -ENOENT);
 }
@@ -326,14 +325,14 @@ START_TEST(surprise_removal)
 	group = open_group(14);
 	ck_assert_int_eq(join(container, group), 0);
 	ck_assert_int_eq(set_type(container), 0);
-	device = iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, NVME);
+	device = open_device(group, NVME);
 	ck_assert_int_ge(device, 0);
 	ck_assert_int_eq(map_some(container, BASE, PAGE), 0);
 	ck_assert_int_eq(iom_sim_dma_read(sim, NVME, BASE, &c, 1), 0);
 	ck_assert_int_eq(iom_sim_unplug(sim, NVME), 0);
 	ck_assert_int_eq(iom_sim_dma_read(sim, NVME, BASE, &c, 1), -ENODEV);
 	says("/sys/bus/pci/devices/" NVME "/vendor", "0x1b36");
-	ck_assert_int_eq(iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, NVME), -ENODEV);
+	ck_assert_int_eq(open_device(group, NVME), -ENODEV);
 	ck_assert_int_eq(iom_sys_close(sys, device), 0);
 	fails("/sys/bus/pci/devices/" NVME "/vendor", -ENOENT);
 	lists("/sys/kernel/iommu_groups", " 15");

@@ -56,7 +56,7 @@ static int live(void)
 	if (!ret)
 		ret = set_type(container);
 	if (!ret) {
-		device = iom_sys_ioctl(sys, group, VFIO_GROUP_GET_DEVICE_FD, NVME);
+		device = open_device(group, NVME);
 		ret = device < 0 ? device : 0;
 	}
 	if (!ret)

@@ -206,7 +206,9 @@ END_TEST
  */
 START_TEST(many_gaps_that_lie_wrong)
 {
-	enum { N = 1000 };
+	enum {
+		N = 1000
+	};
 	static struct iom_span spans[N];
 	uint64_t start, i;
 
@@ -233,7 +235,9 @@ END_TEST
 /* Thousands of spans, in order, as a driver makes them: the tree stays shallow. */
 START_TEST(balanced)
 {
-	enum { N = 20000 };
+	enum {
+		N = 20000
+	};
 	static struct iom_span spans[N];
 	size_t i;
 

@@ -225,7 +225,8 @@ END_TEST
 
 START_TEST(capability_outside)
 {
-	static const uint32_t offsets[] = { 1, 8, 19, 124 - 7, 124, 125, 0x7fffffff, UINT32_MAX - 7,
+	static const uint32_t offsets[] = { 1,         8,   19,         124 - 7,
+					    124,       125, 0x7fffffff, UINT32_MAX - 7,
 					    UINT32_MAX };
 	struct iom_type1_info info;
 	struct answer answer;
@@ -338,8 +339,9 @@ START_TEST(random_bytes)
 		put_all(&answer, (uint32_t)random_below(&random, 9));
 		for (flips = 1 + (unsigned int)random_below(&random, 4); flips; flips--)
 			answer.bytes[random_below(&random, answer.n)] =
-				(unsigned char)(random_below(&random, 2) ? random_below(&random, 128) :
-									   random_next(&random));
+				(unsigned char)(random_below(&random, 2)
+							? random_below(&random, 128)
+							: random_next(&random));
 		if (random_below(&random, 4) == 0)
 			answer.n = random_below(&random, answer.n);
 		check_sane(parse(&answer, &info), &info);

@@ -71,23 +71,23 @@ static inline const char *sentence_lacks(const char *const *words)
 }
 
 /* The call returns error, and its sentence says all the words that follow. */
-#define ck_assert_fails(call, error, ...)                                                          \
-	do {                                                                                       \
-		int got_ = (call);                                                                 \
-		const char *const words_[] = { __VA_ARGS__, NULL }, *lacks_;                       \
-                                                                                                   \
-		ck_assert_msg(got_ == (error), "%s is %d, not %d; \"%s\"", #call, got_, (error),   \
-			      iom_errmsg());                                                       \
-		lacks_ = sentence_lacks(words_);                                                   \
-		ck_assert_msg(!lacks_, "%s: \"%s\" lacks: %s", #call, iom_errmsg(), lacks_);       \
+#define ck_assert_fails(call, error, ...)                                                        \
+	do {                                                                                     \
+		int got_ = (call);                                                               \
+		const char *const words_[] = { __VA_ARGS__, NULL }, *lacks_;                     \
+                                                                                                 \
+		ck_assert_msg(got_ == (error), "%s is %d, not %d; \"%s\"", #call, got_, (error), \
+			      iom_errmsg());                                                     \
+		lacks_ = sentence_lacks(words_);                                                 \
+		ck_assert_msg(!lacks_, "%s: \"%s\" lacks: %s", #call, iom_errmsg(), lacks_);     \
 	} while (0)
 
 /* The call returns 0. */
-#define ck_assert_ok(call)                                                                         \
-	do {                                                                                       \
-		int got_ = (call);                                                                 \
-                                                                                                   \
-		ck_assert_msg(got_ == 0, "%s is %d; \"%s\"", #call, got_, iom_errmsg());           \
+#define ck_assert_ok(call)                                                               \
+	do {                                                                             \
+		int got_ = (call);                                                       \
+                                                                                         \
+		ck_assert_msg(got_ == 0, "%s is %d; \"%s\"", #call, got_, iom_errmsg()); \
 	} while (0)
 
 #endif

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Each call that the library makes is made to fail, one after the other, with each errno: the public call
+ * fails with one of its own or works all the same, nothing is leaked or half done, and the domain goes on.
+ */
+#include "tests/unit/domain_rig.h"
+#include "tests/unit/runner.h"
+
+#define FOUR_GIB (4 * GIB)
+#define MOST_CALLS 200
+
+static const int errors[] = {
+	-EIO,    -ENOMEM, -EINVAL, -EBUSY,  -ENODEV, -EFAULT, -EPERM,
+	-EACCES, -ENOSPC, -EINTR,  -EMFILE, -ENOENT, -ENOTTY,
+};
+
+static char *memory; /* 16 pages */
+static struct iom_device *edu;
+static struct iom_region first, second;
+
+/* ---- Before the step ---------------------------------------------------------------------------- */
+
+static void only_open(void)
+{
+	rig_domain(NULL);
+}
+
+static void attached(void)
+{
+	rig_start(NULL);
+}
+
+static void mapped(void)
+{
+	attached();
+	ck_assert_ok(map_fixed(memory, 2 * PAGE, FOUR_GIB, &first));
+	ck_assert_ok(map_fixed(memory + 2 * PAGE, PAGE, FOUR_GIB + 2 * PAGE, &second));
+}
+
+static void mapped_without_unmap_all(void)
+{
+	rig_domain(NULL);
+	iom_sim_set_quirk(rig.sim, IOM_SIM_NO_UNMAP_ALL, IOM_SIM_ALWAYS);
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+	ck_assert_ok(map_fixed(memory, 2 * PAGE, FOUR_GIB, &first));
+	ck_assert_ok(map_fixed(memory + 2 * PAGE, PAGE, FOUR_GIB + 2 * PAGE, &second));
+}
+
+static void mapped_and_detached(void)
+{
+	mapped();
+	iom_detach(rig.nvme);
+}
+
+static void with_two_devices(void)
+{
+	mapped();
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &edu));
+}
+
+/* ---- The step ----------------------------------------------------------------------------------- */
+
+static int attach(void)
+{
+	return iom_attach(rig.dom, NVME, NULL, &rig.nvme);
+}
+
+static int attach_another(void)
+{
+	return iom_attach(rig.dom, EDU, NULL, &edu);
+}
+
+static int map_somewhere(void)
+{
+	return map_any(memory + 8 * PAGE, 4 * PAGE, &first);
+}
+
+static int unmap(void)
+{
+	return iom_unmap(rig.dom, &first);
+}
+
+static int unmap_range(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB, 3 * PAGE);
+}
+
+static int unmap_all(void)
+{
+	return iom_unmap_all(rig.dom);
+}
+
+static int detach_one(void)
+{
+	iom_detach(edu);
+	return 0;
+}
+
+static int detach_last(void)
+{
+	iom_detach(rig.nvme);
+	return 0;
+}
+
+static int close_all(void)
+{
+	iom_close(rig.dom);
+	rig.dom = NULL;
+	return 0;
+}
+
+/* ---- After it ----------------------------------------------------------------------------------- */
+
+/* What failed left nothing behind, and works now. */
+static void unchanged_and_again(int (*run)(void), const struct state *before)
+{
+	ck_assert_unchanged(*before);
+	ck_assert_ok(run());
+	ck_assert_works();
+}
+
+/* Or, if the kernel was in no state to undo, with a range less. */
+static void map_again(int (*run)(void), const struct state *before)
+{
+	struct state now = rig_state(), expected = *before;
+
+	expected.counters.quarantined_bytes = now.counters.quarantined_bytes;
+	ck_assert(now.counters.quarantined_bytes == 0 ||
+		  now.counters.quarantined_bytes == 4 * PAGE);
+	unchanged_and_again(run, &expected);
+}
+
+/* What was not unmapped is out of use; nothing is both. */
+static void quarantined(int (*run)(void), const struct state *before)
+{
+	struct iom_counters counters = rig_counters();
+
+	(void)run;
+	ck_assert_uint_gt(counters.quarantined_bytes, 0);
+	ck_assert_uint_le(counters.quarantined_bytes + counters.mapped_bytes,
+			  before->counters.mapped_bytes);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim),
+			  counters.quarantined_bytes + counters.mapped_bytes);
+	ck_assert_works();
+}
+
+/* The other device goes on. */
+static void one_is_left(void)
+{
+	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 3);
+	ck_assert(dma_works(NVME, &first));
+	ck_assert(dma_misses(EDU, first.iova, first.length));
+	ck_assert_works();
+	ck_assert_ok(attach_another());
+	ck_assert(dma_works(EDU, &first));
+}
+
+/* The mappings are there for the next device. */
+static void none_is_left(void)
+{
+	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 1);
+	ck_assert_uint_eq(rig_counters().mappings, 2);
+	ck_assert(dma_misses(NVME, first.iova, first.length));
+	ck_assert_ok(attach());
+	ck_assert(dma_works(NVME, &first));
+	ck_assert_works();
+}
+
+static void all_is_back(void)
+{
+	ck_assert(dma_works(NVME, &first));
+	ck_assert(dma_works(NVME, &second));
+	ck_assert_works();
+}
+
+static void nothing_is_left(void)
+{
+	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+}
+
+static const struct step {
+	const char *name;
+	void (*prepare)(void);
+	int (*run)(void);
+	/* when it failed */
+	void (*failed)(int (*run)(void), const struct state *before);
+	/* when it worked all the same; a call that returns void always does */
+	void (*worked)(void);
+	int may[12];
+	unsigned int least_calls;
+} steps[] = {
+	{ "first attach",
+	  only_open,
+	  attach,
+	  unchanged_and_again,
+	  NULL,
+	  { -ENODEV, -EBUSY, -EACCES, -EOPNOTSUPP, -EMFILE, -ENOMEM, -EIO },
+	  14 },
+	{ "second attach",
+	  mapped,
+	  attach_another,
+	  unchanged_and_again,
+	  NULL,
+	  { -ENODEV, -EBUSY, -EACCES, -EMFILE, -ENOMEM, -EIO },
+	  8 },
+	{ "attach again",
+	  mapped_and_detached,
+	  attach,
+	  unchanged_and_again,
+	  all_is_back,
+	  { -ENODEV, -EBUSY, -EACCES, -EMFILE, -ENOMEM, -EIO, -ENOSPC, -EFAULT },
+	  10 },
+	{ "map", attached, map_somewhere, map_again, NULL, { -ENOSPC, -ENOMEM, -EFAULT, -EIO }, 3 },
+	{ "unmap", mapped, unmap, quarantined, NULL, { -EIO }, 1 },
+	{ "unmap range", mapped, unmap_range, quarantined, NULL, { -EIO }, 1 },
+	{ "unmap all", mapped, unmap_all, quarantined, NULL, { -EIO }, 1 },
+	{ "unmap one by one", mapped_without_unmap_all, unmap_all, quarantined, NULL, { -EIO }, 2 },
+	{ "detach one of two", with_two_devices, detach_one, NULL, one_is_left, { 0 }, 4 },
+	{ "detach the last", mapped, detach_last, NULL, none_is_left, { 0 }, 4 },
+	{ "close", with_two_devices, close_all, NULL, nothing_is_left, { 0 }, 7 },
+};
+
+static bool is_documented(const struct step *step, int ret)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(step->may); i++)
+		if (ret < 0 && step->may[i] == ret)
+			return true;
+	return false;
+}
+
+/* With the n-th call failing; false if there are not as many. */
+static bool fail_nth(const struct step *step, unsigned int n, int error)
+{
+	struct state before;
+	bool hit;
+	int ret;
+
+	step->prepare();
+	before = rig_state();
+	iom_sim_fail_nth(rig.sim, n, error);
+	ret = step->run();
+	hit = iom_sim_failed(rig.sim);
+	iom_sim_fail(rig.sim, NULL);
+	if (ret < 0) {
+		ck_assert(hit);
+		ck_assert_msg(is_documented(step, ret), "%s, call %u with %s: %d, \"%s\"",
+			      step->name, n, strerror(-error), ret, iom_errmsg());
+		ck_assert_msg(*iom_errmsg(), "%s, call %u: no sentence", step->name, n);
+		step->failed(step->run, &before);
+	} else if (step->worked) {
+		step->worked();
+	} else {
+		ck_assert_works();
+	}
+	tear_down();
+	return hit;
+}
+
+START_TEST(every_call)
+{
+	const struct step *step = &steps[_i];
+	unsigned int n;
+	size_t i;
+
+	memory = rig_memory(16 * PAGE);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		for (n = 1; n < MOST_CALLS && fail_nth(step, n, errors[i]); n++)
+			;
+		ck_assert_uint_lt(n, MOST_CALLS);
+		ck_assert_msg(n > step->least_calls, "%s makes only %u calls", step->name, n - 1);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("failures");
+	TCase *tcase = tcase_create("failures");
+
+	tcase_set_timeout(tcase, 300);
+	tcase_add_loop_test(tcase, every_call, 0, ARRAY_SIZE(steps));
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The real system calls, as far as they can be made anywhere; and what reads text and links through them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/sys.h"
+#include "tests/unit/fake_files.h"
+#include "tests/unit/runner.h"
+#include "tests/unit/util.h"
+
+static const struct iom_sys *const sys = &iom_sys_linux;
+static char folder[64];
+
+/* Below the build folder, which is where make check runs. */
+static void set_up(void)
+{
+	snprintf(folder, sizeof(folder), "test_sys.%d.tmp", (int)getpid());
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+}
+
+static const char *in_folder(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static int remove_name(void *arg, const char *name)
+{
+	(void)arg;
+	return unlink(in_folder(name));
+}
+
+static void tear_down(void)
+{
+	iom_sys_list_dir(sys, folder, remove_name, NULL);
+	rmdir(folder);
+}
+
+static void write_file(const char *name, const char *text, size_t n)
+{
+	FILE *file = fopen(in_folder(name), "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(text, 1, n, file), n);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* ---- Descriptors -------------------------------------------------------------------------------- */
+
+START_TEST(descriptors)
+{
+	int fd, n = -1;
+
+	write_file("file", "12345", 5);
+	fd = iom_sys_open(sys, in_folder("file"), O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	ck_assert_int_eq(iom_sys_ioctl(sys, fd, FIONREAD, &n), 0);
+	ck_assert_int_eq(n, 5);
+	ck_assert_int_eq(iom_sys_ioctl_int(sys, fd, 0, 0), -ENOTTY);
+	ck_assert_int_eq(iom_sys_close(sys, fd), 0);
+	ck_assert_int_eq(iom_sys_close(sys, fd), -EBADF);
+	ck_assert_int_eq(iom_sys_open(sys, in_folder("none"), O_RDONLY), -ENOENT);
+	ck_assert_int_eq(iom_sys_open(sys, in_folder("file/below"), O_RDONLY), -ENOTDIR);
+}
+END_TEST
+
+/* ---- Files -------------------------------------------------------------------------------------- */
+
+START_TEST(files)
+{
+	char buf[16], large[20000];
+	size_t i;
+
+	for (i = 0; i < sizeof(large); i++)
+		large[i] = (char)('a' + i % 23);
+	write_file("large", large, sizeof(large));
+	write_file("empty", "", 0);
+
+	memset(buf, 'x', sizeof(buf));
+	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("large"), buf, 8), 8);
+	ck_assert_mem_eq(buf, "abcdefghx", 9);
+	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("empty"), buf, 8), 0);
+	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("none"), buf, 8), -ENOENT);
+	ck_assert_int_eq(sys->read_file(sys->ctx, folder, buf, 8), -EISDIR);
+	/* /proc gives text in pieces */
+	ck_assert_int_gt(sys->read_file(sys->ctx, "/proc/self/maps", large, sizeof(large)), 1000);
+}
+END_TEST
+
+static const struct fake_file texts[] = {
+	{ "/plain", "0x8086", 0 }, { "/line", "65535\n", 0 }, { "/space", " a b \t\r\n\n", 0 },
+	{ "/blank", "\n\n", 0 },   { "/empty", "", 0 },       { "/denied", NULL, -EACCES },
+	{ NULL, NULL, 0 },
+};
+
+START_TEST(text)
+{
+	struct iom_sys fake = fake_files(texts);
+	char buf[8];
+
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/plain", buf, sizeof(buf)), 6);
+	ck_assert_str_eq(buf, "0x8086");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/line", buf, sizeof(buf)), 5);
+	ck_assert_str_eq(buf, "65535");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/space", buf, sizeof(buf)), 4);
+	ck_assert_str_eq(buf, " a b");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/blank", buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/empty", buf, sizeof(buf)), 0);
+	/* cut, and terminated */
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/plain", buf, 4), 3);
+	ck_assert_str_eq(buf, "0x8");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/plain", buf, 1), 0);
+	ck_assert_str_eq(buf, "");
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/denied", buf, sizeof(buf)), -EACCES);
+	ck_assert_int_eq(iom_sys_read_text(&fake, "/none", buf, sizeof(buf)), -ENOENT);
+}
+END_TEST
+
+/* ---- Links -------------------------------------------------------------------------------------- */
+
+START_TEST(links)
+{
+	char buf[16];
+
+	ck_assert_int_eq(symlink("../../bus/pci/drivers/vfio-pci", in_folder("driver")), 0);
+	ck_assert_int_eq(symlink("nvme", in_folder("bare")), 0);
+	write_file("file", "1", 1);
+
+	memset(buf, 'x', sizeof(buf));
+	ck_assert_int_eq(sys->read_link(sys->ctx, in_folder("bare"), buf, sizeof(buf)), 4);
+	ck_assert_mem_eq(buf, "nvmex", 5);
+	ck_assert_int_eq(sys->read_link(sys->ctx, in_folder("driver"), buf, 5), 5);
+	ck_assert_int_eq(sys->read_link(sys->ctx, in_folder("file"), buf, 5), -EINVAL);
+
+	ck_assert_int_eq(iom_sys_link_name(sys, in_folder("driver"), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "vfio-pci");
+	ck_assert_int_eq(iom_sys_link_name(sys, in_folder("bare"), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "nvme");
+	ck_assert_int_eq(iom_sys_link_name(sys, in_folder("driver"), buf, 9), 0);
+	ck_assert_int_eq(iom_sys_link_name(sys, in_folder("driver"), buf, 8), -ENAMETOOLONG);
+	ck_assert_int_eq(iom_sys_link_name(sys, in_folder("none"), buf, sizeof(buf)), -ENOENT);
+}
+END_TEST
+
+/* ---- Folders ------------------------------------------------------------------------------------ */
+
+static int count_names(void *arg, const char *name)
+{
+	unsigned int *count = arg;
+
+	ck_assert(!strcmp(name, "a") || !strcmp(name, "b") || !strcmp(name, ".hidden"));
+	++*count;
+	return 0;
+}
+
+static int stop_at_once(void *arg, const char *name)
+{
+	unsigned int *count = arg;
+
+	(void)name;
+	++*count;
+	return 42;
+}
+
+START_TEST(folders)
+{
+	unsigned int count = 0;
+
+	ck_assert_int_eq(iom_sys_list_dir(sys, folder, count_names, &count), 0);
+	ck_assert_uint_eq(count, 0);
+	write_file("a", "", 0);
+	write_file("b", "", 0);
+	write_file(".hidden", "", 0);
+	ck_assert_int_eq(iom_sys_list_dir(sys, folder, count_names, &count), 0);
+	ck_assert_uint_eq(count, 3);
+	ck_assert_int_eq(iom_sys_list_dir(sys, folder, stop_at_once, &count), 42);
+	ck_assert_uint_eq(count, 4);
+	ck_assert_int_eq(iom_sys_list_dir(sys, in_folder("none"), count_names, &count), -ENOENT);
+	ck_assert_int_eq(iom_sys_list_dir(sys, in_folder("a"), count_names, &count), -ENOTDIR);
+}
+END_TEST
+
+/* ---- Pages -------------------------------------------------------------------------------------- */
+
+START_TEST(pages)
+{
+	const size_t length = 16 * MIB;
+	uint64_t *words;
+	void *p = NULL;
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(sys->alloc_pages(sys->ctx, length, &p), 0);
+	words = p;
+	ck_assert_uint_eq(words[0], 0);
+	ck_assert_uint_eq(words[length / 8 - 1], 0);
+	words[0] = 1;
+	words[length / 8 - 1] = 2;
+	/* a child finds them empty; what it writes is its own */
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		status = words[0] != 0 || words[length / 8 - 1] != 0;
+		words[0] = 3;
+		_exit(status);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(words[0], 1);
+	ck_assert_uint_eq(words[length / 8 - 1], 2);
+	sys->free_pages(sys->ctx, p, length);
+	/* far more than there can be */
+	ck_assert_int_eq(sys->alloc_pages(sys->ctx, (size_t)1 << 60, &p), -ENOMEM);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sys");
+	TCase *tcase = tcase_create("sys");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, descriptors);
+	tcase_add_test(tcase, files);
+	tcase_add_test(tcase, text);
+	tcase_add_test(tcase, links);
+	tcase_add_test(tcase, folders);
+	tcase_add_test(tcase, pages);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Calls that meet another thread's call under way: who waits, who is told, and who never sees half of it. */
+#include <sched.h>
+#include <unistd.h>
+
+#include "tests/unit/domain_rig.h"
+#include "tests/unit/runner.h"
+
+#define FOUR_GIB (4 * GIB)
+
+static char *memory; /* 16 pages */
+static struct iom_region region;
+
+/* ---- A kernel call that is held up -------------------------------------------------------------- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned long request; /* the next one of these is held up; 0: none */
+	bool there, go;
+} gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static void hold_up(struct rig *r, unsigned long request)
+{
+	(void)r;
+	pthread_mutex_lock(&gate.lock);
+	if (request == gate.request) {
+		gate.request = 0;
+		gate.there = true;
+		pthread_cond_broadcast(&gate.changed);
+		while (!gate.go)
+			pthread_cond_wait(&gate.changed, &gate.lock);
+	}
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void wait_until_held_up(void)
+{
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.there)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void let_go(void)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.go = true;
+	pthread_cond_broadcast(&gate.changed);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+/* ---- A call in another thread ------------------------------------------------------------------- */
+
+struct call {
+	pthread_t thread;
+	int (*run)(void);
+	int ret;
+	int done; /* atomic */
+	char sentence[512];
+};
+
+static void *run_call(void *arg)
+{
+	struct call *call = arg;
+
+	call->ret = call->run();
+	snprintf(call->sentence, sizeof(call->sentence), "%s", iom_errmsg());
+	__atomic_store_n(&call->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void start(struct call *call, int (*run)(void))
+{
+	*call = (struct call){ .run = run };
+	ck_assert_int_eq(pthread_create(&call->thread, NULL, run_call, call), 0);
+}
+
+static int finish(struct call *call)
+{
+	ck_assert_int_eq(pthread_join(call->thread, NULL), 0);
+	return call->ret;
+}
+
+/* It had every chance to end, and did not. */
+static bool waits(struct call *call)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		usleep(2000);
+		if (__atomic_load_n(&call->done, __ATOMIC_ACQUIRE))
+			return false;
+	}
+	return true;
+}
+
+/* Start run and come back while its kernel call is held up. */
+static void start_held_up(struct call *call, int (*run)(void), unsigned long request)
+{
+	gate.there = false;
+	gate.go = false;
+	gate.request = request;
+	start(call, run);
+	wait_until_held_up();
+}
+
+static int do_map(void)
+{
+	return map_fixed(memory, 4 * PAGE, FOUR_GIB, &region);
+}
+
+static int do_unmap(void)
+{
+	return iom_unmap(rig.dom, &region);
+}
+
+static int do_unmap_range(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB, 4 * PAGE);
+}
+
+static int do_unmap_all(void)
+{
+	return iom_unmap_all(rig.dom);
+}
+
+static int do_attach(void)
+{
+	struct iom_device *dev;
+
+	return iom_attach(rig.dom, EDU, NULL, &dev);
+}
+
+static void set_up(void)
+{
+	set_up_device();
+	rig.before = hold_up;
+	memory = rig_memory(16 * PAGE);
+}
+
+/* ---- While it is being unmapped ----------------------------------------------------------------- */
+
+START_TEST(out_of_translate_first)
+{
+	struct call unmap;
+	uint64_t iova, run;
+	void *va;
+
+	ck_assert_ok(do_map());
+	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), -ENOENT);
+	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
+	/* the device still reaches it */
+	ck_assert(dma_reads(NVME, FOUR_GIB, memory, 8));
+	ck_assert_uint_eq(rig_counters().mappings, 0);
+	let_go();
+	ck_assert_ok(finish(&unmap));
+	ck_assert(dma_misses(NVME, FOUR_GIB, 4 * PAGE));
+}
+END_TEST
+
+/* Given out before, the new mapping would be cleared by the unmap under way. */
+START_TEST(iova_and_memory_are_not_free_yet)
+{
+	struct iom_map_opts opts = below(FOUR_GIB + 4 * PAGE - 1);
+	struct iom_region other;
+	struct call unmap;
+
+	ck_assert_ok(do_map());
+	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	ck_assert_fails(map_fixed(memory + 8 * PAGE, PAGE, FOUR_GIB + PAGE, NULL), -EEXIST,
+			"0x100000000");
+	ck_assert_fails(map_any(memory + 3 * PAGE, 2 * PAGE, NULL), -EEXIST, "another thread");
+	ck_assert_ok(iom_map(rig.dom, memory + 8 * PAGE, PAGE, IOM_MAP_RW, &opts, &other));
+	ck_assert_uint_lt(other.iova, FOUR_GIB);
+	let_go();
+	ck_assert_ok(finish(&unmap));
+	ck_assert_ok(map_fixed(memory + 9 * PAGE, PAGE, FOUR_GIB + PAGE, NULL));
+	ck_assert_ok(map_any(memory, PAGE, NULL));
+}
+END_TEST
+
+/* Its -ENOENT comes only when the device cannot reach the memory any more. */
+START_TEST(the_same_unmap_waits)
+{
+	static int (*const ways[])(void) = { do_unmap, do_unmap_range };
+	struct call unmap, again;
+
+	ck_assert_ok(do_map());
+	start_held_up(&unmap, ways[_i / 2], VFIO_IOMMU_UNMAP_DMA);
+	start(&again, ways[_i % 2]);
+	ck_assert(waits(&again));
+	let_go();
+	ck_assert_ok(finish(&unmap));
+	ck_assert_int_eq(finish(&again), -ENOENT);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 1);
+}
+END_TEST
+
+/* Others need not wait. */
+START_TEST(other_mappings_go_on)
+{
+	struct iom_region other;
+	struct call unmap;
+
+	ck_assert_ok(do_map());
+	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	ck_assert_ok(map_any(memory + 8 * PAGE, PAGE, &other));
+	ck_assert(dma_works(NVME, &other));
+	ck_assert_ok(iom_unmap(rig.dom, &other));
+	let_go();
+	ck_assert_ok(finish(&unmap));
+}
+END_TEST
+
+START_TEST(unmap_all_and_attach_wait)
+{
+	static int (*const calls[])(void) = { do_unmap_all, do_attach };
+	struct call unmap, late;
+
+	ck_assert_ok(do_map());
+	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	start(&late, calls[_i]);
+	ck_assert(waits(&late));
+	let_go();
+	ck_assert_ok(finish(&unmap));
+	ck_assert_ok(finish(&late));
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+}
+END_TEST
+
+/* ---- While it is being mapped ------------------------------------------------------------------- */
+
+START_TEST(not_in_translate_yet)
+{
+	struct call map;
+	uint64_t iova, run;
+	void *va;
+
+	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), -ENOENT);
+	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
+	ck_assert_fails(map_any(memory, PAGE, NULL), -EEXIST, "another thread");
+	ck_assert_fails(map_fixed(memory + 8 * PAGE, PAGE, FOUR_GIB, NULL), -EEXIST, "0x100000000");
+	ck_assert_uint_eq(rig_counters().mappings, 0);
+	let_go();
+	ck_assert_ok(finish(&map));
+	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), 0);
+	ck_assert(dma_works(NVME, &region));
+}
+END_TEST
+
+/* A range that is being mapped is waited for, and unmapped then. */
+START_TEST(unmap_waits_for_map)
+{
+	struct call map, unmap;
+
+	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start(&unmap, do_unmap_range);
+	ck_assert(waits(&unmap));
+	let_go();
+	ck_assert_ok(finish(&map));
+	ck_assert_ok(finish(&unmap));
+	ck_assert(dma_misses(NVME, FOUR_GIB, 4 * PAGE));
+}
+END_TEST
+
+/* The map that was waited for fails. */
+START_TEST(unmap_waits_for_nothing)
+{
+	const struct iom_sim_failure failure = {
+		.nth = 1,
+		.answer = -EFAULT,
+		.request = VFIO_IOMMU_MAP_DMA,
+	};
+	struct call map, unmap;
+
+	iom_sim_fail(rig.sim, &failure);
+	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start(&unmap, do_unmap_range);
+	ck_assert(waits(&unmap));
+	let_go();
+	ck_assert_int_eq(finish(&map), -EFAULT);
+	ck_assert_int_eq(finish(&unmap), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(unmap.sentence, "0x100000000"));
+	ck_assert_ok(do_map());
+}
+END_TEST
+
+/* Two threads map at the same time, neither behind the other. */
+START_TEST(maps_do_not_wait_for_each_other)
+{
+	struct call map;
+
+	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	ck_assert_ok(map_any(memory + 8 * PAGE, PAGE, NULL));
+	ck_assert_ok(map_fixed(memory + 9 * PAGE, PAGE, FOUR_GIB + 64 * PAGE, NULL));
+	let_go();
+	ck_assert_ok(finish(&map));
+	ck_assert_uint_eq(rig_counters().mappings, 3);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("waiting");
+	TCase *tcase = tcase_create("waiting");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, out_of_translate_first);
+	tcase_add_test(tcase, iova_and_memory_are_not_free_yet);
+	tcase_add_loop_test(tcase, the_same_unmap_waits, 0, 4);
+	tcase_add_test(tcase, other_mappings_go_on);
+	tcase_add_loop_test(tcase, unmap_all_and_attach_wait, 0, 2);
+	tcase_add_test(tcase, not_in_translate_yet);
+	tcase_add_test(tcase, unmap_waits_for_map);
+	tcase_add_test(tcase, unmap_waits_for_nothing);
+	tcase_add_test(tcase, maps_do_not_wait_for_each_other);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034 # read by those who source this file
+# x86-64 guests: Q35, kernel messages on the first serial port, results on the second.
+
+deb_arch=amd64
+triplet=x86_64-linux-gnu
+qemu=qemu-system-x86_64
+machine="-M q35,kernel-irqchip=split -cpu max"
+kernel_image='boot/vmlinuz-*'
+modules="vfio vfio_iommu_type1 vfio-pci nvme"
+append_arch="console=ttyS0 intel_iommu=on iommu.strict=1 out=/dev/ttyS1"
+
+# channels CONSOLE RESULTS: where the guest's two channels go.
+channels() { echo "-serial file:$1 -serial file:$2"; }
+
+# devices: the drive of the tests by itself; two functions of one slot, thus one group; edu by itself.
+devices()
+{
+	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
+		"-device nvme,drive=drive,serial=IOMDRIVE,bus=pcie.0,addr=3" \
+		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
+		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
+		"-device nvme,drive=pair,serial=IOMPAIR,bus=pcie.0,addr=4.0,multifunction=on" \
+		"-device nvme,drive=mate,serial=IOMMATE,bus=pcie.0,addr=4.1" \
+		"-device edu,bus=pcie.0,addr=5"
+}
+
+# The same, as the guest sees them.
+guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1 edu=0000:00:05.0"

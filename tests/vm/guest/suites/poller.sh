@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
+# The NVMe poller writes, reads back and verifies; after each run the kernel's own driver takes the drive and must
+# read the same data. Each run has its own seed, so that data of an earlier run cannot pass for it.
+
+seed=1
+sums=
+
+# poll NAME OPTION...: one verified run, and what the kernel reads afterwards.
+poll()
+{
+	local name=$1 status sum theirs
+	shift
+	seed=$((seed + 1))
+
+	bind "$drive" vfio-pci
+	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seed "$seed" "$@" \
+		>"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	notes "$work/out"
+	notes "$work/err"
+	set -- $(awk '$1 == "cksum" { print $2, $3, $5 }' "$work/out")
+	sum="$1 $2"
+	if [ "$status" != 0 ]; then
+		not_ok "$name" "exit status $status: $(head -n 1 "$work/err")"
+		not_ok "$name-read-by-kernel" "nothing to compare"
+		return
+	fi
+	if [ $# != 3 ] || [ "$2" -eq 0 ]; then
+		not_ok "$name" "no single line 'cksum SUM BYTES offset OFFSET'"
+		not_ok "$name-read-by-kernel" "nothing to compare"
+		return
+	fi
+	case " $sums " in
+	*" $1 "*) not_ok "$name" "the same data as in an earlier run" ;;
+	*) ok "$name" ;;
+	esac
+	sums="$sums $1"
+
+	theirs=$(kernel_cksum "$drive" "$3" "$2")
+	note "kernel reads $theirs at $3, poller wrote $sum"
+	if [ "$theirs" = "$sum" ]; then
+		ok "$name-read-by-kernel"
+	else
+		not_ok "$name-read-by-kernel" "kernel reads '$theirs', poller wrote '$sum'"
+	fi
+}
+
+# stop NAME SIGNAL STATUS: a signal in the middle of a run ends it in order, and the drive is the kernel's again.
+stop()
+{
+	local pid watchdog status
+
+	bind "$drive" vfio-pci
+	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 --queues 2 --qd 16 \
+		>"$work/out" 2>"$work/err" </dev/null &
+	pid=$!
+	sleep 2
+	if ! kill "-$2" "$pid" 2>/dev/null; then
+		wait "$pid"
+		notes "$work/err"
+		not_ok "$1" "the run had ended before the signal, with status $?"
+		return
+	fi
+	(sleep 15; kill -KILL "$pid" 2>/dev/null) &
+	watchdog=$!
+	wait "$pid" 2>/dev/null
+	status=$?
+	kill "$watchdog" 2>/dev/null
+	notes "$work/out"
+	notes "$work/err"
+	if [ "$status" != "$3" ]; then
+		not_ok "$1" "exit status $status"
+	elif ! group_opens "$drive"; then
+		not_ok "$1" "the group is still held"
+	elif ! kernel_cksum "$drive" 0 4096 >/dev/null; then
+		not_ok "$1" "the kernel's nvme driver cannot use the drive"
+	else
+		ok "$1"
+	fi
+}
+
+poll seq-4k --seconds 1 --span 8m --bs 4k --qd 32
+poll seq-128k --seconds 0 --span 16m --bs 128k --qd 8 --offset 16m
+poll rand-4k --seconds 0 --span 8m --bs 4k --qd 32 --pattern rand --offset 32m
+poll rand-128k --seconds 1 --span 16m --bs 128k --qd 8 --pattern rand
+poll hugepages-128k --seconds 0 --span 16m --bs 128k --qd 8 --hugepages --offset 16m
+poll hugepages-rand-4k --seconds 0 --span 8m --bs 4k --qd 64 --hugepages --pattern rand
+poll queues-4 --seconds 1 --span 16m --bs 16k --qd 16 --queues 4 --offset 32m
+poll queues-4-rand --seconds 0 --span 16m --bs 16k --qd 8 --queues 4 --pattern rand
+poll write-only --seconds 0 --span 8m --bs 64k --qd 8 --mode write
+poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
+stop stops-on-sigint INT 130
+stop stops-on-sigterm TERM 143

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
+# What users get wrong. Each time: one sentence that names the object and what to do, a non-zero exit, no crash.
+
+. /guest/refused.sh
+
+bind "$drive" vfio-pci
+bind "$pair" vfio-pci
+bind "$mate" vfio-pci
+group=$(group_of "$drive")
+
+mv /dev/vfio/vfio /dev/vfio-away
+poll_briefly "$drive"
+refused no-container-node $? /dev/vfio/vfio 'modprobe|load'
+mv /dev/vfio-away /dev/vfio/vfio
+
+mv "/dev/vfio/$group" /dev/group-away
+poll_briefly "$drive"
+refused no-group-node $? "/dev/vfio/$group" 'vfio-pci|udev|node'
+mv /dev/group-away "/dev/vfio/$group"
+
+poll_briefly 0000:00:zz
+refused malformed-address $? '0000:00:zz' '[0-9]{4}:[0-9]{2}:[0-9]{2}\.[0-9]|DDDD:BB:DD\.F'
+
+poll_briefly 0000:1f:1d.7
+refused absent-address $? '0000:1f:1d\.7' 'lspci|address'
+
+bind "$drive" nvme
+poll_briefly "$drive"
+refused bound-to-nvme $? "$drive" nvme vfio-pci
+bind "$drive" vfio-pci
+
+bind "$mate" nvme
+poll_briefly "$pair"
+refused mate-bound-to-nvme $? "$pair|group $(group_of "$pair")" "$mate" nvme vfio-pci
+bind "$mate" vfio-pci
+
+# A user without CAP_IPC_LOCK, whom the administrator gave the device but no locked memory.
+echo 'driver:x:1000:1000::/:/bin/sh' >/etc/passwd
+chown 1000 "/dev/vfio/$group"
+chmod 666 /dev/vfio/vfio
+rm -f "$work/out" "$work/err"
+su -s /bin/sh driver -c "ulimit -l 64
+	exec /guest/bin/nvme_poll --device $drive --backend $backend --seconds 1" \
+	>"$work/out" 2>"$work/err" </dev/null
+refused memlock-64k $? 'memlock|MEMLOCK|ulimit -l|locked' '65536|64 ?KiB' 'ulimit|limits|MEMLOCK|raise'
+chown 0 "/dev/vfio/$group"
+
+/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 >"$work/holder" 2>&1 </dev/null &
+holder=$!
+sleep 2
+poll_briefly "$drive"
+refused group-held $? "$drive|group $group|/dev/vfio/$group" 'held|in use|busy|process'
+kill -TERM "$holder"
+wait "$holder"
+
+# The refusals came from the causes made above and from nothing else.
+poll_briefly "$drive"
+status=$?
+notes "$work/err"
+verdict works-again-afterwards "$status" "exit status $status: $(head -n 1 "$work/err")"
+poll_briefly "$pair"
+status=$?
+notes "$work/err"
+verdict group-of-two-works "$status" "exit status $status: $(head -n 1 "$work/err")"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# Guests: everything here is for check-vm, which make calls and people may. Statically built again for the guest.
+check_PROGRAMS += %D%/guest/cksum
+%C%_guest_cksum_SOURCES = %D%/guest/cksum.c
+%C%_guest_cksum_CPPFLAGS =
+%C%_guest_cksum_LDADD =
+
+if TESTS_WANTED
+TESTS += %D%/judge-test.sh
+endif
+
+EXTRA_DIST += \
+	scripts/lib.sh \
+	%D%/allow \
+	%D%/arch/x86_64.sh \
+	%D%/build.sh \
+	%D%/check-vm \
+	%D%/fetch.sh \
+	%D%/guest/init \
+	%D%/guest/lib.sh \
+	%D%/guest/refused.sh \
+	%D%/guest/suites/after.sh \
+	%D%/guest/suites/conformance.sh \
+	%D%/guest/suites/contract.sh \
+	%D%/guest/suites/demo.sh \
+	%D%/guest/suites/off.sh \
+	%D%/guest/suites/poller.sh \
+	%D%/guest/suites/refusals.sh \
+	%D%/guest/tap.sh \
+	%D%/initramfs.sh \
+	%D%/judge.awk \
+	%D%/judge-test.sh \
+	%D%/manifest/conformance \
+	%D%/manifest/contract \
+	%D%/manifest/type1 \
+	%D%/manifest/x86-6.1-vtd48 \
+	%D%/manifest/x86-6.12-off \
+	%D%/manifest/x86-6.12-vtd39 \
+	%D%/manifest/x86-6.12-vtd48 \
+	%D%/rows.sh \
+	%D%/vm.sh

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2154,SC2034 # variables of the row and its architecture, and those for the caller
+# Running rows: prepare, start, wait, judge. Sourced with VM_SRC (this folder) and BUILD (where to work) set.
+
+PATH=$PATH:/usr/sbin:/sbin
+umask 022
+# shellcheck source=scripts/lib.sh
+. "$VM_SRC/../../scripts/lib.sh"
+# shellcheck source=tests/vm/rows.sh
+. "$VM_SRC/rows.sh"
+# shellcheck source=tests/vm/fetch.sh
+. "$VM_SRC/fetch.sh"
+# shellcheck source=tests/vm/initramfs.sh
+. "$VM_SRC/initramfs.sh"
+# shellcheck source=tests/vm/build.sh
+. "$VM_SRC/build.sh"
+
+CACHE=$(cache_dir)
+FETCH_LOG=$BUILD/vm/fetch.log
+VM_TIMEOUT=${VM_TIMEOUT:-300}
+mkdir -p "$BUILD/vm"
+
+# use_row NAME: the row's variables, those of its architecture, and DIR, its folder.
+use_row()
+{
+	load_row "$1" || die "no row is called '$1'; there are: $rows"
+	# shellcheck source=tests/vm/arch/x86_64.sh
+	. "$VM_SRC/arch/$arch.sh"
+	DIR=$BUILD/vm/$row
+}
+
+# fetch_row: sets KERNEL and BUSYBOX.
+fetch_row()
+{
+	: >>"$FETCH_LOG"
+	fetch_package "$kernel"
+	KERNEL=$PACKAGE
+	fetch_package any:busybox-static
+	BUSYBOX=$PACKAGE
+}
+
+# prepare_row PROGRAMS: a new folder with initramfs and drives of random data.
+prepare_row()
+{
+	rm -rf "$DIR"
+	mkdir -p "$DIR"
+	make_initramfs "$KERNEL" "$BUSYBOX" "$1" "$DIR/initrd" >"$DIR/initramfs.log" 2>&1 || {
+		show_tail "$DIR/initramfs.log"
+		return 1
+	}
+	head -c 64M /dev/urandom >"$DIR/drive.img"
+	head -c 8M /dev/urandom >"$DIR/pair.img"
+	: >"$DIR/console.log"
+	: >"$DIR/results.log"
+}
+
+# start_guest SUITES: sets GUEST, the process to wait for. Words of append become init's environment.
+start_guest()
+{
+	local append_all
+	append_all="$append_arch $append panic=-1 oops=panic printk.devkmsg=on nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+	append_all="$append_all backend=type1 type1=$type1 suites=${1// /,} $guest_devices"
+
+	# QEMU runs in the row's folder: paths with blanks or commas never reach its options.
+	# shellcheck disable=SC2046,SC2086 # options, several to a word
+	(
+		cd "$DIR" &&
+		exec timeout -k 5 "$VM_TIMEOUT" "$qemu" $machine -accel tcg,thread=single -smp 2 -m "$memory" \
+			-nodefaults -no-user-config -display none -monitor none -no-reboot \
+			-kernel $KERNEL/$kernel_image -initrd initrd -append "$append_all" \
+			$iommu $(devices) $(channels console.log results.log)
+	) >"$DIR/qemu.log" 2>&1 </dev/null &
+	GUEST=$!
+}
+
+# wait_guest: sets GUEST_STATUS, QEMU's exit status (124: out of time).
+wait_guest()
+{
+	GUEST_STATUS=0
+	wait "$GUEST" || GUEST_STATUS=$?
+	GUEST=
+}
+
+# result WORD NAME [WHY]
+result() { echo "$1 $2${3:+ - $3}" >>"$DIR/results"; }
+
+judge_end()
+{
+	if [ "$GUEST_STATUS" = 124 ]; then
+		result fail row/finished "out of time after $VM_TIMEOUT s, last: $(last_words)"
+	elif [ "$GUEST_STATUS" != 0 ]; then
+		result fail row/finished "QEMU ended with status $GUEST_STATUS: $(tail -n 1 "$DIR/qemu.log")"
+	elif ! grep -q '^@@ hello ' "$DIR/results.log"; then
+		result fail row/finished "the guest did not boot: $(last_words)"
+	elif ! grep -q '^@@ done ' "$DIR/results.log"; then
+		result fail row/finished "the guest ended early: $(last_words)"
+	else
+		result pass row/finished
+	fi
+}
+
+# last_words: the end of what the guest said, on one line.
+last_words()
+{
+	{ grep -h 'Kernel panic' "$DIR/console.log" || tail -n 1 "$DIR/results.log" | grep . || tail -n 1 "$DIR/console.log"; } |
+		tr -d '\r' | tail -n 1
+}
+
+# judge_image: what the guest's kernel read from the drive is what the file holds, whose checksum is left in IMAGE_SUM.
+judge_image()
+{
+	local offset sum bytes found
+	IMAGE_SUM=
+
+	read -r offset sum bytes < <(tr -d '\r' <"$DIR/results.log" | sed -n 's/^@@ image //p' | tail -n 1) || true
+	if [ -z "${bytes:-}" ]; then
+		result fail row/image "the guest named no checksum of its drive"
+		return
+	fi
+	found=$(cksum < <(tail -c "+$((offset + 1))" "$DIR/drive.img" | head -c "$bytes"))
+	IMAGE_SUM=${found% *}
+	if [ "$found" = "$sum $bytes" ]; then
+		result pass row/image
+	else
+		result fail row/image "the guest reads $sum, the file holds ${found% *}"
+	fi
+}
+
+# judge_row SUITES: fills $DIR/results, one line for each name, and sets PASSED, FAILED and NA.
+judge_row()
+{
+	: >"$DIR/results"
+	awk -f "$VM_SRC/judge.awk" -v "row=$row" -v "suites=$1" -v "edu=$(expr "$guest_devices" : '.*edu=\([^ ]*\)')" \
+		kind=allow "$VM_SRC/allow" kind=manifest "$(manifest_file)" \
+		kind=console "$DIR/console.log" kind=results "$DIR/results.log" >>"$DIR/results" ||
+		result fail row/judge "the judge itself failed"
+	judge_end
+	case " $1 " in *" after "*|*" demo "*) judge_image ;; esac
+	PASSED=$(grep -c '^pass ' "$DIR/results") || true
+	FAILED=$(grep -c '^fail ' "$DIR/results") || true
+	NA=$(grep -c '^n/a ' "$DIR/results") || true
+}
+
+# manifest_file: the row's manifest with lines "include FILE" replaced by that file.
+manifest_file()
+{
+	local word file
+	while read -r word file; do
+		if [ "$word" = include ]; then
+			cat "$VM_SRC/manifest/$file"
+		else
+			echo "$word${file:+ $file}"
+		fi
+	done <"$VM_SRC/manifest/$row" >"$DIR/manifest"
+	echo "$DIR/manifest"
+}
