@@ -74,8 +74,8 @@ struct iom_backend_ops {
 	/* Add what can be mapped for all attached devices to an empty set; freed by the caller. */
 	int (*apertures)(struct iom_backend *backend, struct iom_aperture_set *set);
 
-	/* All or nothing; -EIO if the kernel left a part of it mapped. */
-	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map);
+	/* All or nothing; *left becomes true if the kernel may have kept a part of what failed. */
+	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 
 	/*
 	 * Unmap [iova, iova + length), which is made of whole maps without a gap.  Any failure means

@@ -65,7 +65,8 @@
  * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them that
  * can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's copies of
  * the descriptors and nothing else.  Until the child does that, execs or exits, it keeps the devices
- * open after the parent has closed them.
+ * open after the parent has closed them.  Do not fork while another thread attaches, detaches or closes:
+ * that child may have descriptors that it cannot close.
  *
  * Manners.  The library never exits, aborts, prints (unless asked), touches signals or limits, or
  * leaves a descriptor that survives exec.  iom_open() reads two environment variables, by
@@ -272,9 +273,15 @@ struct iom_region {
  *
  * Without IOM_MAP_FIXED the library chooses an IOVA: above 4 GiB if there is room, else below, but
  * never in page 0; there, one where the IOMMU can use its largest pages for the range; never above
- * opts->limit or what the narrowest attached device can drive.
+ * opts->limit or what the narrowest attached device can drive; and never where a PCI function or bridge
+ * of the machine decodes memory, for DMA to there need not reach the IOMMU.  A fixed IOVA may lie there,
+ * at the caller's risk.
  *
- * region may be NULL if the caller does not keep it.
+ * With IOM_MAP_READ alone, kernels before 6.2 have private memory that nobody wrote yet pinned for writing
+ * first, for a moment; else the device would never see what is written later.
+ *
+ * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges that were
+ * ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close() only.
  *
  * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova without
  * IOM_MAP_FIXED, or this without opts), -E2BIG, -ERANGE, -EEXIST (also while another thread maps or

@@ -75,6 +75,46 @@ int iom_aperture_normalize(struct iom_aperture_set *set)
 	return 0;
 }
 
+int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t last)
+{
+	size_t i, n = set->n;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		struct iom_aperture a = set->v[i];
+
+		if (a.last < start || a.start > last)
+			continue;
+		if (a.last > last) {
+			ret = iom_aperture_add(set, last + 1, a.last, a.page_sizes);
+			if (ret < 0)
+				return ret;
+		}
+		if (a.start < start)
+			set->v[i].last = start - 1;
+		else
+			set->v[i].page_sizes = 0; /* nothing is left of it */
+	}
+	for (i = n = 0; i < set->n; i++)
+		if (set->v[i].page_sizes)
+			set->v[n++] = set->v[i];
+	set->n = n;
+	return iom_aperture_normalize(set);
+}
+
+int iom_aperture_copy(const struct iom_aperture_set *set, struct iom_aperture_set *copy)
+{
+	size_t i;
+	int ret = 0;
+
+	*copy = (struct iom_aperture_set){ 0 };
+	for (i = 0; i < set->n && !ret; i++)
+		ret = iom_aperture_add(copy, set->v[i].start, set->v[i].last, set->v[i].page_sizes);
+	if (ret < 0)
+		iom_aperture_free(copy);
+	return ret;
+}
+
 void iom_aperture_free(struct iom_aperture_set *set)
 {
 	free(set->v);

@@ -23,6 +23,12 @@ int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last
  */
 int iom_aperture_normalize(struct iom_aperture_set *set);
 
+/* Take [start, last] out of a normalized set, which is one again afterwards; -ENOMEM. */
+int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t last);
+
+/* -ENOMEM. */
+int iom_aperture_copy(const struct iom_aperture_set *set, struct iom_aperture_set *copy);
+
 void iom_aperture_free(struct iom_aperture_set *set);
 
 /* The one that contains [start, last], or NULL.  The set is normalized. */

@@ -22,6 +22,15 @@ static void note_reason(struct iom_domain *dom, const char *backend, const char 
 	dom->reasons = text;
 }
 
+/* For iom_explain(): what the last attach had to say, if it failed. */
+static void note_refusal(struct iom_domain *dom, int err, const char *address)
+{
+	free(dom->refusal);
+	dom->refusal = NULL;
+	if (err < 0 && asprintf(&dom->refusal, "%s: %s", address, iom_errmsg()) < 0)
+		dom->refusal = NULL;
+}
+
 static void destroy_backend(struct iom_backend *backend)
 {
 	backend->ops->destroy(backend);
@@ -104,7 +113,7 @@ static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *
 	uint64_t start = 0;
 	int ret;
 
-	/* a quarantined range may cut a hole in two */
+	/* what is quarantined may cut a hole in two, and lie in what is a hole now */
 	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
 	     span = iom_space_at(&dom->space, span->end))
 		n += span->state == IOM_SPAN_QUARANTINED;
@@ -134,6 +143,7 @@ static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *
 static int replay(struct iom_domain *dom)
 {
 	struct iom_span *span, *done;
+	bool left; /* whatever is left goes with the device */
 	int ret;
 
 	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
@@ -142,7 +152,7 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		ret = iom_backend_map(dom, &map);
+		ret = iom_backend_map(dom, &map, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
 					 map.iova);
@@ -162,9 +172,35 @@ undo:
 
 /* What the domain knows of the kernel's apertures and the devices' reach, to be committed at once. */
 struct view {
-	struct iom_aperture_set apertures;
+	struct iom_aperture_set apertures, automatic;
 	uint64_t page_size, reach;
 };
+
+static void free_view(struct view *view)
+{
+	iom_aperture_free(&view->apertures);
+	iom_aperture_free(&view->automatic);
+}
+
+static int subtract(void *automatic, uint64_t start, uint64_t last)
+{
+	return iom_aperture_subtract(automatic, start, last);
+}
+
+/*
+ * DMA to an address that a PCI function or bridge on the way decodes may end there and never reach the
+ * IOMMU.  The kernel's own DMA API keeps out of the windows of host bridges, too (iova_reserve_pci_windows
+ * in drivers/iommu/dma-iommu.c), but VFIO does not tell them.
+ */
+static int leave_out_pci_memory(const struct iom_domain *dom, struct view *view)
+{
+	int ret;
+
+	ret = iom_aperture_copy(&view->apertures, &view->automatic);
+	if (!ret)
+		ret = iom_sysfs_pci_memory(dom->sys, subtract, &view->automatic);
+	return ret;
+}
 
 static int read_view(struct iom_domain *dom, const struct iom_device *devices, struct view *view)
 {
@@ -176,8 +212,10 @@ static int read_view(struct iom_domain *dom, const struct iom_device *devices, s
 		ret = iom_aperture_normalize(&view->apertures);
 	if (!ret && !view->apertures.n)
 		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
+	if (!ret)
+		ret = leave_out_pci_memory(dom, view);
 	if (ret < 0) {
-		iom_aperture_free(&view->apertures);
+		free_view(view);
 		return ret;
 	}
 	view->page_size = iom_aperture_unit(&view->apertures);
@@ -187,7 +225,9 @@ static int read_view(struct iom_domain *dom, const struct iom_device *devices, s
 static void commit_view(struct iom_domain *dom, struct view *view)
 {
 	iom_aperture_free(&dom->apertures);
+	iom_aperture_free(&dom->automatic);
 	dom->apertures = view->apertures;
+	dom->automatic = view->automatic;
 	dom->reach = view->reach;
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 }
@@ -229,7 +269,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	return 0;
 
 fail:
-	iom_aperture_free(&view.apertures);
+	free_view(&view);
 	return ret;
 }
 
@@ -345,6 +385,7 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 	if (!ret) {
 		pthread_rwlock_wrlock(&dom->topology);
 		ret = attach(dom, d);
+		note_refusal(dom, ret, address);
 		pthread_rwlock_unlock(&dom->topology);
 	}
 	if (ret < 0) {
@@ -366,6 +407,11 @@ static void widen(struct iom_domain *dom)
 
 	ret = read_view(dom, dom->devices, &view);
 	if (!ret) {
+		ret = check_mappings(dom, &view.apertures, view.page_size, view.reach);
+		if (ret < 0)
+			free_view(&view);
+	}
+	if (!ret) {
 		pthread_mutex_lock(&dom->table);
 		ret = rebuild_holes(dom, &view.apertures);
 		pthread_mutex_unlock(&dom->table);
@@ -373,7 +419,7 @@ static void widen(struct iom_domain *dom)
 			commit_view(dom, &view);
 			return;
 		}
-		iom_aperture_free(&view.apertures);
+		free_view(&view);
 	}
 	iom_log(&dom->log, IOM_LOG_WARN, "after a detach the apertures stay as they were: %s",
 		iom_errmsg());

@@ -17,6 +17,9 @@
 #include "space.h"
 #include "sys.h"
 
+/* The page that holds the word which a forked child finds zeroed. */
+#define IOM_OURS_BYTES IOM_UNIT
+
 struct iom_device {
 	struct iom_backend_device base;
 	struct iom_domain *domain;
@@ -46,8 +49,10 @@ struct iom_domain {
 	struct iom_backend *backend; /* NULL until the first attach that succeeds */
 	struct iom_device *devices;
 	struct iom_aperture_set apertures;
+	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
 	uint64_t reach; /* of the narrowest device */
 	char *reasons;  /* why backends were taken or passed over, or NULL */
+	char *refusal;  /* what the last attach that failed left to say, or NULL */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;
@@ -77,7 +82,7 @@ int iom_check_owner(const struct iom_domain *dom);
 bool iom_kernel_has_maps(const struct iom_domain *dom);
 
 /* The backend's calls, counted.  topology is held. */
-int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map);
+int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left);
 int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);
 
 /*
@@ -91,6 +96,9 @@ int iom_unmap_everything(struct iom_domain *dom);
  * busy, would not; the domain's own tables stay.  topology is held for writing.
  */
 void iom_kernel_forget(struct iom_domain *dom);
+
+/* What the next mapping's generation will be. */
+uint64_t iom_next_generation(void);
 
 /* The end of a span that is neither mapped nor known to the kernel; the table lock is held. */
 void iom_span_release(struct iom_domain *dom, struct iom_span *span);

@@ -8,6 +8,7 @@ libiommu_core_la_SOURCES = \
 	%D%/aperture.c \
 	%D%/aperture.h \
 	%D%/attach.c \
+	%D%/close.c \
 	%D%/domain.c \
 	%D%/domain.h \
 	%D%/error.c \
@@ -18,6 +19,7 @@ libiommu_core_la_SOURCES = \
 	%D%/map.c \
 	%D%/memlock.c \
 	%D%/memlock.h \
+	%D%/open.c \
 	%D%/options.c \
 	%D%/options.h \
 	%D%/placement.c \

@@ -23,6 +23,11 @@ struct request {
 /* Unique in the process, so that a region of one domain is never taken for another's; 0 is none. */
 static uint64_t next_generation = 1;
 
+uint64_t iom_next_generation(void)
+{
+	return __atomic_load_n(&next_generation, __ATOMIC_RELAXED);
+}
+
 /* What is wrong with the arguments on their own. */
 static int check_arguments(const struct request *rq, const struct iom_map_opts *opts,
 			   const struct iom_map_opts *callers)
@@ -99,11 +104,11 @@ static int choose_anywhere(const struct iom_domain *dom, const struct request *r
 	};
 	struct taker taker = { .space = &dom->space };
 
-	if (iom_placement(&dom->apertures, &place, take_fit, &taker)) {
+	if (iom_placement(&dom->automatic, &place, take_fit, &taker)) {
 		*start = taker.start;
 		return 0;
 	}
-	if (!iom_placement_possible(&dom->apertures, &place))
+	if (!iom_placement_possible(&dom->automatic, &place))
 		return iom_error(-ERANGE,
 				 "no aperture below the limit of 0x%" PRIx64 " is that large",
 				 rq->limit);
@@ -214,30 +219,11 @@ static void publish(struct iom_domain *dom, struct iom_span *span)
 	dom->mapped_bytes += length;
 }
 
-/* The kernel did not map it; or, with -EIO, part of it, and could not undo that. */
-static void give_up(struct iom_domain *dom, struct iom_span *span, int err)
-{
-	if (err == -EIO)
-		iom_span_quarantine(dom, span);
-	else
-		iom_span_release(dom, span);
-}
-
-/*
- * Private memory that nobody has written yet is a page that all of it shares (the zero page, or a file's).
- * Before Linux 6.2, pinning it for reading pins that one, and the device never sees what is written
- * later.  So let the process have its own pages first.  What cannot be written needs none.
- */
-static void own_pages(const struct iom_domain *dom, const struct iom_backend_map *map)
-{
-	if (!(map->flags & IOM_MAP_WRITE))
-		(void)dom->sys->populate(dom->sys->ctx, (void *)map->va, map->length);
-}
-
 static int map(struct iom_domain *dom, const struct request *rq, struct iom_region *region)
 {
 	struct iom_backend_map map;
 	struct iom_span *span;
+	bool left = false;
 	int ret;
 
 	ret = check_here(dom, rq);
@@ -250,12 +236,13 @@ static int map(struct iom_domain *dom, const struct request *rq, struct iom_regi
 		return ret;
 
 	map = iom_span_map(span);
-	own_pages(dom, &map);
-	ret = iom_backend_map(dom, &map);
+	ret = iom_backend_map(dom, &map, &left);
 
 	pthread_mutex_lock(&dom->table);
-	if (ret < 0) {
-		give_up(dom, span, ret);
+	if (ret < 0 && left) {
+		iom_span_quarantine(dom, span);
+	} else if (ret < 0) {
+		iom_span_release(dom, span);
 	} else {
 		publish(dom, span);
 		if (region)

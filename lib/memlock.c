@@ -10,6 +10,16 @@
 
 #include "error.h"
 
+/* The line that begins with a label: a process may call itself anything. */
+static const char *find_line(const char *text, const char *label)
+{
+	while (text && strncmp(text, label, strlen(label))) {
+		text = strchr(text, '\n');
+		text += !!text;
+	}
+	return text;
+}
+
 /* Find the number behind a label in a /proc file; false if it is not there or not a number. */
 static bool proc_number(const struct iom_sys *sys, const char *path, const char *label,
 			uint64_t *value)
@@ -20,7 +30,7 @@ static bool proc_number(const struct iom_sys *sys, const char *path, const char 
 
 	if (iom_sys_read_text(sys, path, text, sizeof(text)) < 0)
 		return false;
-	at = strstr(text, label);
+	at = find_line(text, label);
 	if (!at)
 		return false;
 	at += strlen(label);

@@ -51,7 +51,7 @@ static bool try_page(const struct iom_aperture_set *apertures, const struct iom_
 	uint64_t align;
 	size_t i;
 
-	for (align = LARGEST_PAGE; align >= IOM_UNIT; align >>= 1) {
+	for (align = page > LARGEST_PAGE ? page : LARGEST_PAGE; align >= IOM_UNIT; align >>= 1) {
 		for (i = 0; i < apertures->n; i++) {
 			const struct iom_aperture *a = &apertures->v[i];
 			struct iom_fit fit;

@@ -21,12 +21,12 @@ struct step {
 
 static iom_slot load(const iom_slot *slot)
 {
-	return __atomic_load_n(slot, __ATOMIC_RELAXED);
+	return __atomic_load_n(slot, IOM_SLOT_LOAD);
 }
 
 static void store(iom_slot *slot, iom_slot value)
 {
-	__atomic_store_n(slot, value, __ATOMIC_RELAXED);
+	__atomic_store_n(slot, value, IOM_SLOT_STORE);
 }
 
 static bool is_table(iom_slot slot)

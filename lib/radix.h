@@ -37,6 +37,20 @@
 #define IOM_SLOT_CLAIMED UINT64_C(2)
 #define IOM_SLOT_COUNT_SHIFT 2
 
+/* The kernel's zeroing of a new table is no store that the thread sanitizer could order. */
+#ifdef __has_feature /* clang's way to say it */
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define IOM_SLOT_LOAD __ATOMIC_ACQUIRE
+#define IOM_SLOT_STORE __ATOMIC_RELEASE
+#else
+#define IOM_SLOT_LOAD __ATOMIC_RELAXED
+#define IOM_SLOT_STORE __ATOMIC_RELAXED
+#endif
+
 typedef uint64_t iom_slot;
 
 struct iom_radix {
@@ -82,7 +96,7 @@ static inline int iom_radix_lookup(const struct iom_radix *radix, uint64_t key, 
 		return -ENOENT;
 	index = key >> shift;
 	for (;;) {
-		slot = __atomic_load_n(&table[index], __ATOMIC_RELAXED);
+		slot = __atomic_load_n(&table[index], IOM_SLOT_LOAD);
 		if (slot & IOM_SLOT_LEAF)
 			break;
 		if (!slot || slot == IOM_SLOT_CLAIMED)

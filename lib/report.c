@@ -9,6 +9,7 @@
 #include "error.h"
 
 #define COUNTERS_FIRST sizeof(struct iom_counters)
+#define COUNTERS_SANE 4096 /* a size above was never set */
 
 /* Locks do not change what a domain is to its reader. */
 static struct iom_domain *lockable(const struct iom_domain *dom)
@@ -82,7 +83,7 @@ int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counter
 	int ret;
 
 	ret = iom_check_owner(dom);
-	if (!ret && size < COUNTERS_FIRST)
+	if (!ret && (size < COUNTERS_FIRST || size > COUNTERS_SANE))
 		ret = iom_error(-EINVAL,
 				"iom_counters.size is %zu; set it to sizeof(struct iom_counters)", size);
 	if (ret < 0)
@@ -165,6 +166,8 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 	pthread_rwlock_rdlock(&lockable(dom)->topology);
 	if (dom->reasons)
 		add(&text, "%s", dom->reasons);
+	if (dom->refusal)
+		add(&text, "refused: %s\n", dom->refusal);
 	if (dom->devices)
 		add_limits(&text, dom);
 	pthread_rwlock_unlock(&lockable(dom)->topology);

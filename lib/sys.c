@@ -93,14 +93,6 @@ static int linux_list_dir(void *ctx, const char *path, iom_sys_name_fn *name, vo
 	return ret;
 }
 
-static int linux_populate(void *ctx, void *va, size_t length)
-{
-	int before = errno;
-
-	(void)ctx;
-	return answer(madvise(va, length, MADV_POPULATE_WRITE), before);
-}
-
 /* Large tables are mostly untouched: reserve no swap for them, and let no huge page fill them. */
 static int linux_alloc_pages(void *ctx, size_t length, void **pages)
 {
@@ -136,7 +128,6 @@ const struct iom_sys iom_sys_linux = {
 	.read_file = linux_read_file,
 	.read_link = linux_read_link,
 	.list_dir = linux_list_dir,
-	.populate = linux_populate,
 	.alloc_pages = linux_alloc_pages,
 	.free_pages = linux_free_pages,
 };

@@ -29,8 +29,6 @@ struct iom_sys {
 	ssize_t (*read_link)(void *ctx, const char *path, char *buf, size_t n);
 	/* 0, or what a name function answered. */
 	int (*list_dir)(void *ctx, const char *path, iom_sys_name_fn *name, void *arg);
-	/* Fault memory in for writing; -EFAULT if it may not be written, -EINVAL before kernel 5.14. */
-	int (*populate)(void *ctx, void *va, size_t length);
 	/* Zeroed private memory of whole pages, reserved but not touched, empty in a forked child. */
 	int (*alloc_pages)(void *ctx, size_t length, void **pages);
 	void (*free_pages)(void *ctx, void *pages, size_t length);

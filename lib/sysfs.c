@@ -14,6 +14,27 @@
 #define DEVICES "/sys/bus/pci/devices/"
 #define GROUPS "/sys/kernel/iommu_groups/"
 
+#define RESOURCE_MEMORY 0x200
+
+/* A sysfs file or link that cannot be read, for another reason than that it is not there. */
+static int cannot_read(const char *path, int err)
+{
+	switch (err) {
+	case -EMFILE:
+	case -ENFILE:
+		return iom_error(-EMFILE, "cannot read %s: %s", path, strerror(-err));
+	case -ENOMEM:
+		return iom_error(err, "cannot read %s: %s", path, strerror(-err));
+	default:
+		return iom_error(-EIO, "cannot read %s: %s", path, strerror(-err));
+	}
+}
+
+static bool is_missing(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -ENODEV;
+}
+
 /* Read hexadecimal digits, from least to most of them, up to a separator that is skipped. */
 static bool hex_field(const char **text, int least, int most, char separator, unsigned int *value)
 {
@@ -53,12 +74,15 @@ malformed:
 int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address)
 {
 	char path[128], text[32];
+	ssize_t ret;
 
 	snprintf(path, sizeof(path), DEVICES "%s/vendor", address);
-	if (iom_sys_read_text(sys, path, text, sizeof(text)) < 0)
-		return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are",
-				 address);
-	return 0;
+	ret = iom_sys_read_text(sys, path, text, sizeof(text));
+	if (ret >= 0)
+		return 0;
+	if (!is_missing((int)ret))
+		return cannot_read(path, (int)ret);
+	return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are", address);
 }
 
 int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *driver, size_t n)
@@ -72,9 +96,7 @@ int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *drive
 		driver[0] = '\0';
 		return 0;
 	}
-	if (ret < 0)
-		return iom_error(-EIO, "cannot read %s: %s", path, strerror(-ret));
-	return 0;
+	return ret < 0 ? cannot_read(path, ret) : 0;
 }
 
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group)
@@ -91,7 +113,7 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 				 "the firmware and on the kernel's command line (intel_iommu=on on Intel)",
 				 address);
 	if (ret < 0)
-		return iom_error(-EIO, "cannot read %s: %s", path, strerror(-ret));
+		return cannot_read(path, ret);
 	number = strtoul(name, &end, 10);
 	if (end == name || *end || number > UINT32_MAX)
 		return iom_error(-EIO, "%s points to '%s', which is no group number", path, name);
@@ -106,6 +128,39 @@ int iom_sysfs_group_members(const struct iom_sys *sys, unsigned int group, iom_s
 
 	snprintf(path, sizeof(path), GROUPS "%u/devices", group);
 	return iom_sys_list_dir(sys, path, name, arg);
+}
+
+struct pci_memory {
+	const struct iom_sys *sys;
+	iom_sysfs_range_fn *range;
+	void *arg;
+	int answer;
+};
+
+/* A line for each BAR and bridge window: first address, last address, flags (linux/ioport.h). */
+static int read_resources(void *arg, const char *address)
+{
+	struct pci_memory *memory = arg;
+	uint64_t start, last, flags;
+	char path[128], text[4096];
+	const char *line;
+
+	snprintf(path, sizeof(path), DEVICES "%.*s/resource", IOM_PCI_ADDRESS_MAX, address);
+	if (iom_sys_read_text(memory->sys, path, text, sizeof(text)) < 0)
+		return 0;
+	for (line = text; line && !memory->answer; line = strchr(line, '\n'), line += !!line)
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &last, &flags) == 3 &&
+		    (flags & RESOURCE_MEMORY) && last > start)
+			memory->answer = memory->range(memory->arg, start, last);
+	return memory->answer;
+}
+
+int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg)
+{
+	struct pci_memory memory = { .sys = sys, .range = range, .arg = arg };
+
+	(void)iom_sys_list_dir(sys, "/sys/bus/pci/devices", read_resources, &memory);
+	return memory.answer;
 }
 
 struct holder {
@@ -143,6 +198,15 @@ static int look_into_process(void *arg, const char *name)
 	return 1;
 }
 
+/* A process may call itself anything. */
+static bool is_printable(const char *text)
+{
+	while (*text)
+		if (!isprint((unsigned char)*text++))
+			return false;
+	return true;
+}
+
 void iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n)
 {
 	struct holder holder = { .sys = sys, .node = node };
@@ -153,7 +217,7 @@ void iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, si
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/%ld/comm", holder.pid);
-	if (iom_sys_read_text(sys, path, comm, sizeof(comm)) < 0)
+	if (iom_sys_read_text(sys, path, comm, sizeof(comm)) < 0 || !is_printable(comm))
 		snprintf(who, n, "process %ld", holder.pid);
 	else
 		snprintf(who, n, "process %ld (%s)", holder.pid, comm);

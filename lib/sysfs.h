@@ -4,6 +4,7 @@
 #define IOM_SYSFS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sys.h"
 
@@ -18,6 +19,13 @@ int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address);
 
 /* The driver that a function is bound to; "" if none. */
 int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *driver, size_t n);
+
+/*
+ * The memory that PCI functions and bridges decode, all of the machine's: a call of range with each.  What
+ * cannot be read is left out; a non-zero answer ends it.
+ */
+typedef int iom_sysfs_range_fn(void *arg, uint64_t start, uint64_t last);
+int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg);
 
 /* Its IOMMU group; -ENODEV, with a sentence, if no IOMMU covers it. */
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group);

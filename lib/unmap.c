@@ -51,13 +51,17 @@ struct range {
 	uint64_t start, end;
 };
 
-/* Wait until nothing in the range is being mapped or unmapped.  The table lock is held. */
+/*
+ * Wait until nothing in the range is being mapped or unmapped that was so when we came.  What begins later
+ * is not waited for: it could go on for ever.  The table lock is held.
+ */
 static void wait_settled(struct iom_domain *dom, const struct range *range)
 {
+	const uint64_t later = iom_next_generation();
 	struct iom_span *span = iom_space_at(&dom->space, range->start);
 
 	while (span->start < range->end) {
-		if (span->state == IOM_SPAN_CHANGING) {
+		if (span->state == IOM_SPAN_CHANGING && span->generation < later) {
 			pthread_cond_wait(&dom->settled, &dom->table);
 			span = iom_space_at(&dom->space, range->start);
 		} else {
@@ -151,21 +155,32 @@ static int unmap_range(struct iom_domain *dom, uint64_t iova, uint64_t last)
 	return ret < 0 ? ret : unmap_checked(dom, &range);
 }
 
+/* The span that the region stands for, once nobody else is mapping or unmapping it; NULL: it is gone. */
+static struct iom_span *settled_span(struct iom_domain *dom, const struct iom_region *region)
+{
+	const uint64_t start = region->iova >> IOM_UNIT_SHIFT;
+	struct iom_span *span;
+
+	for (;;) {
+		span = iom_space_at(&dom->space, start);
+		if (span->start != start || span->generation != region->generation ||
+		    span->state == IOM_SPAN_HOLE)
+			return NULL;
+		if (span->state != IOM_SPAN_CHANGING)
+			return span;
+		pthread_cond_wait(&dom->settled, &dom->table);
+	}
+}
+
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
-	struct range range = { .start = region->iova >> IOM_UNIT_SHIFT };
-	const struct iom_span *span;
+	const struct iom_span *span = settled_span(dom, region);
 
-	range.end = range.start + 1;
-	wait_settled(dom, &range);
-	span = iom_space_at(&dom->space, range.start);
-	if (span->start != range.start || span->generation != region->generation ||
-	    span->state == IOM_SPAN_HOLE)
+	if (!span)
 		return iom_error(-ENOENT, "the region was unmapped before, or is none of this domain");
 	if (span->state == IOM_SPAN_QUARANTINED)
 		return quarantined(span);
-	range.end = span->end;
-	return unmap_checked(dom, &range);
+	return unmap_checked(dom, &(struct range){ span->start, span->end });
 }
 
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
@@ -210,35 +225,41 @@ int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
 	return 0;
 }
 
-/* One kernel call for all, where there is one. */
+/* One kernel call for all, where there is one; it takes what is quarantined with it. */
 static int kernel_unmap_all(struct iom_domain *dom)
 {
 	const struct iom_backend_ops *ops = dom->backend->ops;
 
+	if (!ops->can_unmap_all(dom->backend))
+		return -EOPNOTSUPP;
 	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
 	return ops->unmap_all(dom->backend, dom->mapped_bytes,
 			      dom->mapped_bytes + dom->quarantined_bytes);
 }
 
-static void withdraw_mapped(struct iom_domain *dom, struct iom_span *span)
+/* One call for each: 0, or the last error. */
+static int kernel_unmap_each(struct iom_domain *dom, enum iom_span_state state)
 {
-	if (span->state == IOM_SPAN_MAPPED)
-		withdraw(dom, span);
+	struct iom_span *span;
+	int ret = 0;
+
+	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
+	     span = iom_space_at(&dom->space, span->end))
+		if (span->state == state &&
+		    iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)) < 0)
+			ret = -EIO;
+	return ret;
 }
 
-static void release_changing(struct iom_domain *dom, struct iom_span *span)
+static void release_mapped(struct iom_domain *dom, struct iom_span *span)
 {
-	if (span->state == IOM_SPAN_CHANGING)
-		iom_span_release(dom, span);
+	if (span->state != IOM_SPAN_MAPPED)
+		return;
+	withdraw(dom, span);
+	iom_span_release(dom, span);
 }
 
-static void quarantine_changing(struct iom_domain *dom, struct iom_span *span)
-{
-	if (span->state == IOM_SPAN_CHANGING)
-		iom_span_quarantine(dom, span);
-}
-
-/* One call for each mapping; what fails is quarantined, and the first error is the answer. */
+/* What fails is quarantined, and the last error is the answer. */
 static int unmap_one_by_one(struct iom_domain *dom)
 {
 	uint64_t unit = 0;
@@ -258,40 +279,31 @@ static int unmap_one_by_one(struct iom_domain *dom)
 int iom_unmap_everything(struct iom_domain *dom)
 {
 	static const struct range everything = { 0, IOM_SPACE_END };
+	bool known = iom_kernel_has_maps(dom) && (dom->mappings || dom->quarantined_bytes);
 	int ret = 0;
 
 	pthread_mutex_lock(&dom->table);
-	if (!iom_kernel_has_maps(dom)) {
-		for_each(dom, &everything, withdraw_mapped);
-		for_each(dom, &everything, release_changing);
-	} else if (dom->mappings && dom->backend->ops->can_unmap_all(dom->backend)) {
-		ret = kernel_unmap_all(dom);
-		for_each(dom, &everything, withdraw_mapped);
-		for_each(dom, &everything, ret < 0 ? quarantine_changing : release_changing);
+	if (!known || !kernel_unmap_all(dom)) {
+		for_each(dom, &everything, release_mapped);
 	} else {
+		/* it was refused before, and may be again: that was said then */
+		(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
 		ret = unmap_one_by_one(dom);
 	}
 	pthread_mutex_unlock(&dom->table);
-	return ret < 0 ? -EIO : 0;
+	return ret;
 }
 
 void iom_kernel_forget(struct iom_domain *dom)
 {
-	struct iom_span *span;
-	int ret = 0;
-
-	if (dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS || !dom->mappings)
+	if (dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS)
 		return;
-	if (dom->backend->ops->can_unmap_all(dom->backend)) {
-		ret = kernel_unmap_all(dom);
-	} else {
-		for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-		     span = iom_space_at(&dom->space, span->end))
-			if (span->state == IOM_SPAN_MAPPED &&
-			    iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)) < 0)
-				ret = -EIO;
-	}
-	if (ret < 0)
+	if (!dom->mappings && !dom->quarantined_bytes)
+		return;
+	if (!kernel_unmap_all(dom))
+		return;
+	(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
+	if (kernel_unmap_each(dom, IOM_SPAN_MAPPED) < 0)
 		iom_log(&dom->log, IOM_LOG_WARN, "unmapping before the last device goes: %s",
 			iom_errmsg());
 }

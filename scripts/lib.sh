@@ -166,30 +166,42 @@ source_tree()
 	copy_source "$1" "$2/source" >&2 && echo "$2/source"
 }
 
-# copy_source SOURCE COPY: the sources alone, without what a build in place has left; COPY may lie inside SOURCE.
+# copy_source SOURCE COPY: the sources alone, without what builds in place have left; COPY may lie inside SOURCE, and so
+# may build folders, which are left out.
 copy_source()
 {
 	local list=$2.list
 
 	rm -rf "$2"
 	mkdir -p "$2"
-	(cd "$1" && find . -path "./${2#"$1"/}" -prune -o -path ./.git -prune -o -path ./build -prune -o -name .libs -prune -o \
-		-name .deps -prune -o -name autom4te.cache -prune -o -type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' \
-		! -name '*.log' ! -name '*.trs' ! -path ./config.status ! -path ./config.h ! -path ./stamp-h1 \
-		! -path ./Makefile ! -path ./libtool -print0) >"$list"
+	(
+		cd "$1" &&
+		find . -mindepth 1 \( -path "./${2#"$1"/}" -o -path ./.git -o -path ./build -o -name .libs -o -name .deps -o \
+			-name autom4te.cache -o -type d -exec test -e {}/config.status \; \) -prune -o \
+			-type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' ! -name '*.log' ! -name '*.trs' \
+			! -path ./config.status ! -path ./config.h ! -path ./stamp-h1 ! -path ./Makefile \
+			! -path ./libtool -print0
+	) >"$list"
 	(cd "$1" && tar -cf - --null -T "$list") | tar -xf - -C "$2"
 	rm -f "$list"
 }
 
-# build_dir SOURCE: prints the folder where scripts build: build/ of the source, which git then ignores, or a temporary one.
+# build_dir SOURCE [WISH]: prints the folder to build in: WISH (unless it is SOURCE itself), LIBIOMMU_BUILD, build/ of the
+# source, which git then ignores, or a temporary one.
 build_dir()
 {
-	local dir=${LIBIOMMU_BUILD:-$1/build}
+	local dir=${2:-}
 
-	if mkdir -p "$dir" 2>/dev/null && [ -w "$dir" ]; then
-		[ "$dir" != "$1/build" ] || echo '*' >"$dir/.gitignore"
+	[ "$dir" != "$1" ] || dir=
+	dir=${dir:-${LIBIOMMU_BUILD:-}}
+	if [ -n "$dir" ]; then
+		if ! mkdir -p "$dir" 2>/dev/null || [ ! -w "$dir" ]; then
+			die "$dir cannot be written"
+		fi
+	elif mkdir -p "$1/build" 2>/dev/null && [ -w "$1/build" ]; then
+		dir=$1/build
+		echo '*' >"$dir/.gitignore"
 	else
-		[ -z "${LIBIOMMU_BUILD:-}" ] || die "LIBIOMMU_BUILD=$dir cannot be written"
 		dir=$(mktemp -d "${TMPDIR:-/tmp}/libiommu-build.XXXXXX") || die "no folder to build in: set LIBIOMMU_BUILD"
 	fi
 	(cd "$dir" && pwd)

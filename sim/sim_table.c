@@ -167,13 +167,6 @@ static int table_list_dir(void *ctx, const char *path, iom_sys_name_fn *name, vo
 	return stop ? stop : ret;
 }
 
-/* The memory is this process's own, and real. */
-static int table_populate(void *ctx, void *va, size_t length)
-{
-	(void)ctx;
-	return iom_sys_linux.populate(iom_sys_linux.ctx, va, length);
-}
-
 static int table_alloc_pages(void *ctx, size_t length, void **pages)
 {
 	struct iom_sim *sim = ctx;
@@ -210,7 +203,6 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.read_file = table_read_file,
 		.read_link = table_read_link,
 		.list_dir = table_list_dir,
-		.populate = table_populate,
 		.alloc_pages = table_alloc_pages,
 		.free_pages = table_free_pages,
 	};

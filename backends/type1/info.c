@@ -26,6 +26,8 @@ static int parse_ranges(const unsigned char *cap, size_t n, uint64_t page_sizes,
 	size_t i;
 	int ret;
 
+	if (set->n)
+		return iom_error(-EIO, "the kernel's answer has two lists of IOVA ranges");
 	if (n < sizeof(head))
 		return iom_error(-EIO, "the kernel's list of IOVA ranges is cut off");
 	memcpy(&head, cap, sizeof(head));
@@ -61,13 +63,11 @@ static int parse_cap(const unsigned char *cap, size_t n, uint16_t id, uint64_t p
 	}
 }
 
-/* Capabilities are linked by offsets from the beginning of the answer. */
-static int parse_chain(const unsigned char *answer, size_t n, uint32_t offset, uint64_t page_sizes,
-		       struct iom_type1_info *info)
+/* Whether the chain, linked by offsets from the beginning of the answer, stays inside it and ends. */
+static int check_chain(const unsigned char *answer, size_t n, uint32_t offset)
 {
 	struct vfio_info_cap_header head;
 	size_t left = n / sizeof(head); /* more than that do not fit: the chain is a ring */
-	int ret;
 
 	for (; offset; offset = head.next) {
 		if (offset < CAPS_MIN || offset > n || n - offset < sizeof(head))
@@ -75,11 +75,22 @@ static int parse_chain(const unsigned char *answer, size_t n, uint32_t offset, u
 		if (!left--)
 			return iom_error(-EIO, "the kernel's chain of capabilities has no end");
 		memcpy(&head, answer + offset, sizeof(head));
-		ret = parse_cap(answer + offset, n - offset, head.id, page_sizes, info);
-		if (ret < 0)
-			return ret;
 	}
 	return 0;
+}
+
+static int parse_chain(const unsigned char *answer, size_t n, uint32_t offset, uint64_t page_sizes,
+		       struct iom_type1_info *info)
+{
+	struct vfio_info_cap_header head;
+	int ret;
+
+	ret = check_chain(answer, n, offset);
+	for (; offset && !ret; offset = head.next) {
+		memcpy(&head, answer + offset, sizeof(head));
+		ret = parse_cap(answer + offset, n - offset, head.id, page_sizes, info);
+	}
+	return ret;
 }
 
 int iom_type1_parse_info(const void *answer, size_t n, struct iom_type1_info *info)
@@ -126,8 +137,8 @@ int iom_type1_read_info(const struct iom_sys *sys, int container, struct iom_typ
 		answer->argsz = size;
 		ret = iom_sys_ioctl(sys, container, VFIO_IOMMU_GET_INFO, answer);
 		if (ret < 0) {
-			ret = iom_error(-EIO, "the kernel does not describe the IOMMU: %s",
-					strerror(-ret));
+			ret = iom_error(ret == -ENOMEM ? ret : -EIO,
+					"the kernel does not describe the IOMMU: %s", strerror(-ret));
 			goto out;
 		}
 		if (answer->argsz <= size) {

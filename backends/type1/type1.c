@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct type1 {
 	struct iom_vfio vfio;
 	bool ready;         /* vfio is initialised */
 	bool has_unmap_all; /* since kernel 5.12 */
+	bool pins_shared;   /* before kernel 6.2, see type1_map() */
 	uint64_t entry_limit;
 };
 
@@ -106,9 +108,21 @@ static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool 
 	ret = iom_sys_ioctl_int(backend->sys, t->vfio.container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 	if (ret < 0) {
 		iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
-		return explain_join(group, ret);
+		/* nothing is mapped yet, so it is not for a mapping that it refuses */
+		return explain_join(group, ret == -EINVAL ? -EIO : ret);
 	}
 	return 0;
+}
+
+/* Whether the kernel is older than 6.2; one that does not say is taken for it. */
+static bool is_before_6_2(const struct iom_sys *sys)
+{
+	unsigned int major = 0, minor = 0;
+	char text[64];
+
+	if (iom_sys_read_text(sys, "/proc/sys/kernel/osrelease", text, sizeof(text)) > 0)
+		sscanf(text, "%u.%u", &major, &minor);
+	return major < 6 || (major == 6 && minor < 2);
 }
 
 /* How many maps the kernel allows: what is free in a new container, or the module's parameter. */
@@ -137,8 +151,10 @@ static int type1_attach(struct iom_backend *backend, struct iom_backend_device *
 	if (ret < 0)
 		return ret;
 	ret = iom_vfio_attach(backend, &t->vfio, dev, join);
-	if (!ret && first)
+	if (!ret && first) {
 		t->entry_limit = read_entry_limit(backend->sys, t->vfio.container);
+		t->pins_shared = is_before_6_2(backend->sys);
+	}
 	return ret;
 }
 
@@ -170,7 +186,8 @@ static int type1_apertures(struct iom_backend *backend, struct iom_aperture_set 
 	return 0;
 }
 
-static int explain_map(const struct iom_backend *backend, const struct iom_backend_map *map, int err)
+static int explain_map(const struct iom_backend *backend, const struct iom_backend_map *map, int err,
+		       bool *left)
 {
 	const struct type1 *t = backend->priv;
 
@@ -186,16 +203,21 @@ static int explain_map(const struct iom_backend *backend, const struct iom_backe
 	case -EFAULT:
 		return iom_error(-EFAULT, "the memory is not there, or may not be %s by this process",
 				 map->flags & IOM_MAP_WRITE ? "written" : "read");
+	case -EOPNOTSUPP:
+	case -EHWPOISON:
+		return iom_error(-EFAULT, "the memory cannot be pinned: %s", strerror(-err));
 	case -EEXIST:
+		*left = true;
 		return iom_error(-EIO, "the kernel has something else mapped at IOVA 0x%" PRIx64,
 				 map->iova);
 	default:
+		*left = err > 0;
 		return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": %s",
 				 map->iova, map->length, strerror(err < 0 ? -err : err));
 	}
 }
 
-static int type1_map(struct iom_backend *backend, const struct iom_backend_map *map)
+static int map(struct iom_backend *backend, const struct iom_backend_map *map, unsigned int flags)
 {
 	const struct type1 *t = backend->priv;
 	struct vfio_iommu_type1_dma_map arg = {
@@ -204,14 +226,12 @@ static int type1_map(struct iom_backend *backend, const struct iom_backend_map *
 		.iova = map->iova,
 		.size = map->length,
 	};
-	int ret;
 
-	if (map->flags & IOM_MAP_READ)
+	if (flags & IOM_MAP_READ)
 		arg.flags |= VFIO_DMA_MAP_FLAG_READ;
-	if (map->flags & IOM_MAP_WRITE)
+	if (flags & IOM_MAP_WRITE)
 		arg.flags |= VFIO_DMA_MAP_FLAG_WRITE;
-	ret = iom_sys_ioctl(backend->sys, t->vfio.container, VFIO_IOMMU_MAP_DMA, &arg);
-	return ret ? explain_map(backend, map, ret) : 0;
+	return iom_sys_ioctl(backend->sys, t->vfio.container, VFIO_IOMMU_MAP_DMA, &arg);
 }
 
 /* Unmapping nothing, or less than was asked for, is success to the kernel: compare. */
@@ -244,6 +264,40 @@ static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t leng
 	return unmap(backend, 0, iova, length, length, length);
 }
 
+/*
+ * Private memory that nobody has written yet is a page that all of it shares (the zero page, or a file's).
+ * Before Linux 6.2, pinning it for reading pins that one, and the device never sees what is written later.
+ * So have it pinned for writing first, which gives the process pages of its own; memory that it may not
+ * write needs none.
+ */
+static int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece, bool *left)
+{
+	int ret;
+
+	ret = map(backend, piece, IOM_MAP_RW);
+	if (ret == -EFAULT)
+		return 0;
+	if (ret)
+		return explain_map(backend, piece, ret, left);
+	ret = type1_unmap(backend, piece->iova, piece->length);
+	*left = ret < 0;
+	return ret;
+}
+
+static int type1_map(struct iom_backend *backend, const struct iom_backend_map *piece, bool *left)
+{
+	const struct type1 *t = backend->priv;
+	int ret;
+
+	if (t->pins_shared && !(piece->flags & IOM_MAP_WRITE)) {
+		ret = give_own_pages(backend, piece, left);
+		if (ret < 0)
+			return ret;
+	}
+	ret = map(backend, piece, piece->flags);
+	return ret ? explain_map(backend, piece, ret, left) : 0;
+}
+
 static int type1_unmap_all(struct iom_backend *backend, uint64_t least, uint64_t most)
 {
 	return unmap(backend, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0, least, most);
@@ -266,7 +320,7 @@ static void type1_entries(const struct iom_backend *backend, uint64_t *limit, ui
 	if (!t->vfio.groups || iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
 		return;
 	iom_aperture_free(&info.apertures);
-	if (info.has_avail)
+	if (info.has_avail && info.avail <= t->entry_limit)
 		*used = t->entry_limit - info.avail;
 }
 

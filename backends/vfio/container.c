@@ -77,6 +77,7 @@ static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
 		;
 	*link = group->next;
 	ret = iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
+	vfio->stuck |= ret < 0;
 	if (ret == -EBUSY)
 		iom_log(backend->log, IOM_LOG_WARN,
 			"group %u stays busy: a BAR is still mapped, or a duplicate of a device "
@@ -87,6 +88,12 @@ static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
 			group->number, strerror(-ret));
 	iom_sys_close(backend->sys, group->fd);
 	free(group);
+	/* it goes on having an IOMMU that no other group can be given: start anew */
+	if (!vfio->groups && vfio->stuck) {
+		iom_sys_close(backend->sys, vfio->container);
+		vfio->container = -1;
+		vfio->stuck = false;
+	}
 }
 
 static int open_device(struct iom_backend *backend, const struct iom_vfio_group *group,
@@ -144,10 +151,14 @@ int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 
 void iom_vfio_close_device(struct iom_backend *backend, struct iom_backend_device *dev)
 {
+	int fd;
+
 	if (dev->fd < 0)
 		return;
-	iom_sys_close(backend->sys, dev->fd);
+	/* in this order, for a child that is forked between the two */
+	fd = dev->fd;
 	dev->fd = -1;
+	iom_sys_close(backend->sys, fd);
 }
 
 void iom_vfio_detach(struct iom_backend *backend, struct iom_vfio *vfio,

@@ -14,6 +14,7 @@ struct iom_vfio_group {
 
 struct iom_vfio {
 	int container; /* -1 until the first attach */
+	bool stuck;    /* a group did not leave it */
 	struct iom_vfio_group *groups;
 };
 

@@ -32,6 +32,7 @@ struct rig {
 	/* What the library logged: "level message", a line each. */
 	pthread_mutex_t log_lock;
 	char log[8192];
+	bool log_is_wrong; /* another argument, or more than a line */
 };
 
 static struct rig rig;
@@ -52,9 +53,9 @@ static inline void rig_log(void *arg, int level, const char *message)
 {
 	size_t used;
 
-	ck_assert_ptr_eq(arg, &rig);
-	ck_assert_ptr_null(strchr(message, '\n'));
 	pthread_mutex_lock(&rig.log_lock);
+	if (arg != &rig || strchr(message, '\n'))
+		rig.log_is_wrong = true;
 	used = strlen(rig.log);
 	snprintf(rig.log + used, sizeof(rig.log) - used, "%d %s\n", level, message);
 	pthread_mutex_unlock(&rig.log_lock);
@@ -115,6 +116,7 @@ static inline void set_up_device(void)
 static inline void tear_down(void)
 {
 	iom_close(rig.dom);
+	ck_assert(!rig.log_is_wrong);
 	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
 	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 0);

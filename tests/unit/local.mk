@@ -11,6 +11,7 @@ unit_tests = \
 	%D%/test_error \
 	%D%/test_failures \
 	%D%/test_fork \
+	%D%/test_heap \
 	%D%/test_manners \
 	%D%/test_map \
 	%D%/test_map_refused \
@@ -55,6 +56,9 @@ endif
 	examples/poll_stats.c \
 	examples/sentence.c
 %C%_test_nvme_example_LDADD = %D%/librunner.la $(CHECK_LIBS)
+
+# Refuses memory to everything that is linked into it.
+%C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 %C%_test_sim_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 

@@ -160,6 +160,20 @@ START_TEST(entry_limit_from_the_module)
 }
 END_TEST
 
+/* Nor does every kernel have a limit. */
+START_TEST(no_entry_limit)
+{
+	struct iom_device *dev;
+
+	iom_sim_set_quirk(rig.sim, IOM_SIM_NO_DMA_AVAIL, IOM_SIM_ALWAYS);
+	ck_assert_int_eq(iom_sim_path_error(rig.sim, "/sys/module/vfio_iommu_type1", -ENOENT), 0);
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &dev));
+	ck_assert_uint_eq(rig_counters().entry_limit, UINT64_MAX);
+	ck_assert_ptr_null(strstr(explain(), "entries"));
+	ck_assert_works();
+}
+END_TEST
+
 /* ---- What it says of itself --------------------------------------------------------------------- */
 
 START_TEST(explains_itself)
@@ -304,6 +318,7 @@ int main(void)
 	tcase_add_loop_test(one, apertures_of_platforms, 0, ARRAY_SIZE(platforms));
 	tcase_add_loop_test(one, odd_answers, 0, 4);
 	tcase_add_test(one, entry_limit_from_the_module);
+	tcase_add_test(one, no_entry_limit);
 	tcase_add_test(one, explains_itself);
 	tcase_add_test(one, dma_bits_at_the_ends);
 	tcase_add_checked_fixture(several, set_up_three, tear_down);

@@ -351,6 +351,59 @@ START_TEST(another_entry_limit)
 }
 END_TEST
 
+/* A kernel without UNMAP_ALL: one call for each mapping, whatever it says. */
+START_TEST(one_by_one)
+{
+	const struct iom_sim_failure failure = {
+		.nth = 2,
+		.answer = -EINVAL,
+		.request = VFIO_IOMMU_UNMAP_DMA,
+	};
+
+	tear_down();
+	rig_domain(&config);
+	iom_sim_set_quirk(rig.sim, IOM_SIM_NO_UNMAP_ALL, IOM_SIM_ALWAYS);
+	ck_assert_ok(attach(NVME, &rig.nvme));
+	map_three();
+	iom_detach(rig.nvme);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 3);
+	ck_assert_ptr_null(strstr(rig.log, "unmapping before"));
+	ck_assert_ok(attach(NVME, &rig.nvme));
+	ck_assert_three();
+
+	/* the group goes all the same, and takes with it what is left */
+	iom_sim_fail(rig.sim, &failure);
+	iom_detach(rig.nvme);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 6);
+	ck_assert_ptr_nonnull(strstr(rig.log, "2 unmapping before the last device goes"));
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+	ck_assert_ok(attach(NVME, &rig.nvme));
+	ck_assert_three();
+}
+END_TEST
+
+/* Pulled out: mappings stay, detach works, and the device is missed until it is back. */
+START_TEST(surprise_removal)
+{
+	struct iom_device *dev;
+
+	map_three();
+	ck_assert_int_eq(iom_sim_unplug(rig.sim, NVME), 0);
+	ck_assert_int_eq(iom_sim_dma_read(rig.sim, NVME, a.iova, &dev, 1), -ENODEV);
+	ck_assert_ok(iom_unmap(rig.dom, &c));
+	iom_detach(rig.nvme);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+	ck_assert_fails(attach(NVME, &dev), -ENODEV, "attach " NVME, "no PCI device " NVME);
+	ck_assert_ok(attach(EDU, &dev));
+	ck_assert(dma_works(EDU, &a));
+	iom_detach(dev);
+	ck_assert_int_eq(iom_sim_plug(rig.sim, NVME), 0);
+	ck_assert_ok(attach(NVME, &rig.nvme));
+	ck_assert(dma_works(NVME, &a));
+	ck_assert_works();
+}
+END_TEST
+
 START_TEST(over_and_over)
 {
 	unsigned int i;
@@ -384,6 +437,8 @@ int main(void)
 	tcase_add_test(again, other_memory_at_the_same_address);
 	tcase_add_loop_test(again, not_to_be_made_again, 0, ARRAY_SIZE(obstacles));
 	tcase_add_test(again, another_entry_limit);
+	tcase_add_test(again, one_by_one);
+	tcase_add_test(again, surprise_removal);
 	tcase_add_test(again, over_and_over);
 	suite_add_tcase(suite, narrow);
 	suite_add_tcase(suite, again);

@@ -344,6 +344,40 @@ START_TEST(no_iova_in_reach)
 }
 END_TEST
 
+/* Half a page is all that is not reserved. */
+START_TEST(no_iova_at_all)
+{
+	static const struct iom_sim_resv most[] = { { 0, 0xfffffffff7ff, "reserved" } };
+	static const struct iom_sim_device full[] = {
+		{ .address = NVME, .group = 14, .driver = "vfio-pci", .resv = most, .n_resv = 1 },
+	};
+	const struct iom_sim_config other = { .size = sizeof(other),
+					      .devices = full,
+					      .n_devices = 1 };
+
+	tear_down();
+	rig_domain(&other);
+	ck_assert_fails(attach(NVME), -EIO, "attach " NVME ": ", "no IOVA range");
+	ck_assert_nothing_left();
+}
+END_TEST
+
+/* Who is in the way cannot always be read; that somebody is, is certain. */
+START_TEST(not_viable_by_nobody_knows_whom)
+{
+	static const char *const hidden[] = {
+		"/sys/kernel/iommu_groups/14/devices",
+		"/sys/bus/pci/devices/0000:01:00.1/driver",
+	};
+
+	break_group();
+	ck_assert_int_eq(iom_sim_path_error(rig.sim, hidden[_i], -EACCES), 0);
+	ck_assert_fails(attach(NVME), -EBUSY, "group 14 is not viable", "another function");
+	ck_assert_int_eq(iom_sim_path_error(rig.sim, hidden[_i], 0), 0);
+	ck_assert_mended();
+}
+END_TEST
+
 /* The second device is refused: the first one goes on as if nothing had been. */
 START_TEST(the_second_device)
 {
@@ -386,6 +420,8 @@ int main(void)
 	tcase_add_test(tcase, held_by_nobody_knows_whom);
 	tcase_add_loop_test(tcase, no_descriptor_left, 0, 6);
 	tcase_add_test(tcase, no_iova_in_reach);
+	tcase_add_test(tcase, no_iova_at_all);
+	tcase_add_loop_test(tcase, not_viable_by_nobody_knows_whom, 0, 2);
 	tcase_add_test(tcase, the_second_device);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

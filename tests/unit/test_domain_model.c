@@ -6,7 +6,7 @@
 #include "tests/unit/domain_rig.h"
 #include "tests/unit/runner.h"
 
-#define STEPS 4000
+#define STEPS 3000
 #define MOST 24
 
 /* Few pages and few IOVAs, so that calls meet: the IOVAs are those around the hole for interrupts. */

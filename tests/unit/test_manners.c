@@ -62,7 +62,8 @@ END_TEST
 START_TEST(levels_on_stderr)
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
-	static const char *const said[] = { "is quarantined", "apertures stay", "attached " NVME };
+	static const char *const said[] = { "is quarantined", "apertures stay",
+					    "attached 0000:01:00.0" };
 	int i;
 
 	setenv("LIBIOMMU_LOG", levels[_i], 1);

@@ -186,6 +186,32 @@ START_TEST(congruent_to_large_pages)
 }
 END_TEST
 
+/* More than the machine has: the kernel is told once, and the tables stay small. */
+START_TEST(a_huge_mapping)
+{
+	const struct iom_sim_config config = {
+		.size = sizeof(config),
+		.memory = IOM_SIM_MEMORY_MAPS,
+	};
+	const uint64_t length = 64 * GIB + 5 * PAGE;
+	char *huge = rig_memory_at(length, GIB, 0x12345000);
+	struct iom_region region;
+	uint64_t iova, run, before;
+
+	rig_restart(&config);
+	before = iom_sim_allocated_bytes(rig.sim);
+	ck_assert_ok(map_any(huge, length, &region));
+	ck_assert_uint_eq(region.delta % GIB, 0);
+	ck_assert_uint_eq(rig_counters().kernel_maps, 1);
+	ck_assert_uint_le(iom_sim_allocated_bytes(rig.sim) - before, 2 * MIB);
+	ck_assert_int_eq(iom_translate(rig.dom, huge + 3 * GIB, length, &iova, &run), 0);
+	ck_assert_uint_eq(iova, region.iova + 3 * GIB);
+	ck_assert_uint_ge(run, GIB);
+	ck_assert_ok(iom_unmap(rig.dom, &region));
+	munmap(huge, length);
+}
+END_TEST
+
 /* Fixed IOVAs all over the place, and automatic ones in between: they never meet, nor a hole. */
 START_TEST(automatic_beside_fixed)
 {
@@ -344,6 +370,7 @@ int main(void)
 	tcase_add_test(tcase, below_a_limit);
 	tcase_add_test(tcase, never_page_zero);
 	tcase_add_test(tcase, congruent_to_large_pages);
+	tcase_add_test(tcase, a_huge_mapping);
 	tcase_add_test(tcase, automatic_beside_fixed);
 	tcase_add_test(tcase, room_is_used_again);
 	tcase_add_test(tcase, aliases);

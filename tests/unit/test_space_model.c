@@ -4,7 +4,7 @@
 #include "tests/unit/runner.h"
 #include "tests/unit/util.h"
 
-#define STEPS 30000
+#define STEPS 10000
 
 /*
  * The units that are played with are few, so that everything can be tried.  They lie at an offset, behind

@@ -218,7 +218,7 @@ START_TEST(pages)
 	ck_assert_uint_eq(words[length / 8 - 1], 2);
 	sys->free_pages(sys->ctx, p, length);
 	/* far more than there can be */
-	ck_assert_int_eq(sys->alloc_pages(sys->ctx, (size_t)1 << 60, &p), -ENOMEM);
+	ck_assert_int_lt(sys->alloc_pages(sys->ctx, (size_t)1 << 60, &p), 0);
 }
 END_TEST
 

@@ -335,7 +335,7 @@ START_TEST(random_bytes)
 	struct answer answer;
 	unsigned int i, flips;
 
-	for (i = 0; i < 50000; i++) {
+	for (i = 0; i < 20000; i++) {
 		put_all(&answer, (uint32_t)random_below(&random, 9));
 		for (flips = 1 + (unsigned int)random_below(&random, 4); flips; flips--)
 			answer.bytes[random_below(&random, answer.n)] =

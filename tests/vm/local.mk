@@ -11,6 +11,7 @@ TESTS += %D%/judge-test.sh
 endif
 
 EXTRA_DIST += \
+	%D%/README.md \
 	scripts/lib.sh \
 	%D%/allow \
 	%D%/arch/x86_64.sh \

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the row and its architecture, and those for the caller
-# Running rows: prepare, start, wait, judge. Sourced with VM_SRC (this folder) and BUILD (where to work) set.
+# Running rows: prepare, start, wait, judge. Sourced after scripts/lib.sh, with VM_SRC (this folder) and BUILD (where to work) set.
 
 PATH=$PATH:/usr/sbin:/sbin
 umask 022
-# shellcheck source=scripts/lib.sh
-. "$VM_SRC/../../scripts/lib.sh"
 # shellcheck source=tests/vm/rows.sh
 . "$VM_SRC/rows.sh"
 # shellcheck source=tests/vm/fetch.sh

@@ -20,10 +20,24 @@ verdict() { if [ "$2" = 0 ]; then ok "$1"; else not_ok "$1" "$3"; fi; }
 driver_of() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")" 2>/dev/null; }
 group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")" 2>/dev/null; }
 
+# settle: until the kernel has told of no new or gone device for 0.2 s.
+settle()
+{
+	local before=none now
+	now=$(cat /sys/kernel/uevent_seqnum)
+	until [ "$now" = "$before" ]; do
+		before=$now
+		usleep 200000
+		now=$(cat /sys/kernel/uevent_seqnum)
+	done
+}
+
 # bind BDF DRIVER: gives the device to another driver; DRIVER none: to nobody.
 bind()
 {
 	[ "$(driver_of "$1")" != "$2" ] || return 0
+	# nvme looks for partitions behind our back; a drive that goes away under it makes for errors in the log.
+	[ "$(driver_of "$1")" != nvme ] || settle
 	[ ! -e "/sys/bus/pci/devices/$1/driver" ] || echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind"
 	echo "$2" >"/sys/bus/pci/devices/$1/driver_override"
 	[ "$2" = none ] || echo "$1" >/sys/bus/pci/drivers_probe

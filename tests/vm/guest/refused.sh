@@ -33,5 +33,6 @@ refused()
 # poll_briefly BDF: the poller, as each case starts it; its status is the result.
 poll_briefly()
 {
-	/guest/bin/nvme_poll --device "$1" --backend "$backend" --seconds 1 >"$work/out" 2>"$work/err" </dev/null
+	/guest/bin/nvme_poll --device "$1" --backend "$backend" --seconds 0 --span 4m \
+		>"$work/out" 2>"$work/err" </dev/null
 }

@@ -71,6 +71,9 @@ stop()
 	notes "$work/err"
 	if [ "$status" != "$3" ]; then
 		not_ok "$1" "exit status $status"
+	elif ! grep -q '^interrupted' "$work/out" || ! grep -q '^data ' "$work/out"; then
+		# A process that the signal has killed has the same status.
+		not_ok "$1" "no summary: it did not end by itself"
 	elif ! group_opens "$drive"; then
 		not_ok "$1" "the group is still held"
 	elif ! kernel_cksum "$drive" 0 4096 >/dev/null; then
@@ -92,3 +95,15 @@ poll write-only --seconds 0 --span 8m --bs 64k --qd 8 --mode write
 poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
 stop stops-on-sigint INT 130
 stop stops-on-sigterm TERM 143
+
+# When the drive comes back, the kernel puts its BAR above 4 GiB, where automatic IOVAs begin: they must keep out of it.
+bind "$drive" none
+echo 1 >"/sys/bus/pci/devices/$drive/remove"
+settle
+echo 1 >/sys/bus/pci/rescan
+settle
+read -r start last _ <"/sys/bus/pci/devices/$drive/resource"
+note "BAR 0: $start to $last"
+[ "$((start >> 32))" -gt 0 ]
+verdict bar-above-4-gib $? "the BAR is at $start: nothing can be seen"
+poll beside-the-bar --seconds 1 --span 8m --bs 128k --qd 8

@@ -41,7 +41,7 @@ chown 1000 "/dev/vfio/$group"
 chmod 666 /dev/vfio/vfio
 rm -f "$work/out" "$work/err"
 su -s /bin/sh driver -c "ulimit -l 64
-	exec /guest/bin/nvme_poll --device $drive --backend $backend --seconds 1" \
+	exec /guest/bin/nvme_poll --device $drive --backend $backend --seconds 0 --span 4m" \
 	>"$work/out" 2>"$work/err" </dev/null
 refused memlock-64k $? 'memlock|MEMLOCK|ulimit -l|locked' '65536|64 ?KiB' 'ulimit|limits|MEMLOCK|raise'
 chown 0 "/dev/vfio/$group"

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stdlib.h>
+
+#include "domain.h"
+#include "error.h"
+
+/*
+ * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a thread
+ * that exists in the parent only.
+ */
+static void forget(struct iom_domain *dom)
+{
+	struct iom_device *dev;
+
+	for (dev = dom->devices; dev; dev = dev->next)
+		dom->backend->ops->forget(dom->backend, &dev->base);
+	if (dom->backend)
+		dom->backend->ops->forget(dom->backend, NULL);
+}
+
+static void free_domain(struct iom_domain *dom)
+{
+	iom_aperture_free(&dom->apertures);
+	iom_aperture_free(&dom->automatic);
+	iom_pool_destroy(&dom->pool);
+	iom_radix_destroy(&dom->by_va);
+	iom_radix_destroy(&dom->by_iova);
+	dom->sys->free_pages(dom->sys->ctx, dom->ours, IOM_OURS_BYTES);
+	pthread_cond_destroy(&dom->settled);
+	pthread_mutex_destroy(&dom->table);
+	pthread_rwlock_destroy(&dom->topology);
+	free(dom->reasons);
+	free(dom->refusal);
+	free(dom);
+}
+
+void iom_close(struct iom_domain *dom)
+{
+	struct iom_kept_error kept;
+	struct iom_device *dev;
+
+	if (!dom)
+		return;
+	if (!iom_is_ours(dom)) {
+		forget(dom);
+		return;
+	}
+	iom_error_keep(&kept);
+	pthread_rwlock_wrlock(&dom->topology);
+	for (dev = dom->devices; dev; dev = dev->next)
+		dom->backend->ops->close_device(dom->backend, &dev->base);
+	iom_unmap_everything(dom);
+	while ((dev = dom->devices)) {
+		dom->devices = dev->next;
+		dom->backend->ops->detach(dom->backend, &dev->base);
+		free(dev);
+	}
+	if (dom->backend) {
+		dom->backend->ops->destroy(dom->backend);
+		free(dom->backend->priv);
+		free(dom->backend);
+	}
+	pthread_rwlock_unlock(&dom->topology);
+	free_domain(dom);
+	iom_error_restore(&kept);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "domain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "options.h"
+
+/* Wider than any address that mmap() gives out: 57 bits on x86, 52 on arm64 and POWER. */
+#define VA_BITS 57
+
+/* What the first release of struct iom_open_opts had. */
+#define OPEN_OPTS_FIRST sizeof(struct iom_open_opts)
+
+#define TEXT(x) #x
+#define DOTTED(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
+
+const char *iom_version(void)
+{
+	return DOTTED(IOM_VERSION_MAJOR, IOM_VERSION_MINOR, IOM_VERSION_PATCH);
+}
+
+static int find_backend(const struct iom_backend_ops *const *backends, const char *name,
+			const char *origin, const struct iom_backend_ops **found)
+{
+	size_t i;
+
+	for (i = 0; backends[i]; i++) {
+		if (!strcmp(backends[i]->name, name)) {
+			*found = backends[i];
+			return 0;
+		}
+	}
+	iom_error_set("%s is '%s', but there is no backend of that name; there is:", origin, name);
+	for (i = 0; backends[i]; i++)
+		iom_error_append(" %s", backends[i]->name);
+	return -EINVAL;
+}
+
+static int choose_forced(struct iom_domain *dom, const struct iom_open_opts *opts)
+{
+	const char *word = secure_getenv("LIBIOMMU_BACKEND");
+
+	if (opts->backend)
+		return find_backend(dom->backends, opts->backend, "iom_open_opts.backend",
+				    &dom->forced);
+	if (word && *word)
+		return find_backend(dom->backends, word, "LIBIOMMU_BACKEND", &dom->forced);
+	return 0;
+}
+
+static int init_tables(struct iom_domain *dom)
+{
+	void *page;
+	int ret;
+
+	ret = dom->sys->alloc_pages(dom->sys->ctx, IOM_OURS_BYTES, &page);
+	if (ret < 0)
+		goto fail;
+	dom->ours = page;
+	*dom->ours = 1;
+	ret = iom_radix_init(&dom->by_va, dom->sys, VA_BITS);
+	if (ret < 0)
+		goto fail_page;
+	ret = iom_radix_init(&dom->by_iova, dom->sys, 64);
+	if (ret < 0)
+		goto fail_by_va;
+	iom_space_init(&dom->space);
+	return 0;
+
+fail_by_va:
+	iom_radix_destroy(&dom->by_va);
+fail_page:
+	dom->sys->free_pages(dom->sys->ctx, page, IOM_OURS_BYTES);
+fail:
+	if (ret == -EINVAL)
+		return iom_error(-EOPNOTSUPP, "the kernel cannot wipe memory on fork "
+					      "(MADV_WIPEONFORK); libiommu needs 4.14 or later");
+	return iom_error(-ENOMEM, "no memory for the tables of a domain");
+}
+
+/* Writers first: else an attach could wait for ever beside threads that keep mapping. */
+static void init_locks(struct iom_domain *dom)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&dom->topology, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	pthread_mutex_init(&dom->table, NULL);
+	pthread_cond_init(&dom->settled, NULL);
+}
+
+int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
+		  const struct iom_sys *sys, const struct iom_backend_ops *const *backends)
+{
+	struct iom_open_opts opts;
+	struct iom_domain *d;
+	int ret;
+
+	ret = iom_options_read(&opts, sizeof(opts), OPEN_OPTS_FIRST, callers, "iom_open_opts");
+	if (ret < 0)
+		return iom_error_prefix(ret, "open: ");
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return iom_error(-ENOMEM, "open: no memory for a domain");
+	d->sys = sys;
+	d->backends = backends;
+	ret = iom_log_init(&d->log, &opts);
+	if (ret < 0)
+		goto fail;
+	ret = choose_forced(d, &opts);
+	if (ret < 0)
+		goto fail;
+	ret = init_tables(d);
+	if (ret < 0)
+		goto fail;
+	init_locks(d);
+	*dom = d;
+	return 0;
+
+fail:
+	free(d);
+	return iom_error_prefix(ret, "open: ");
+}
+
+int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts)
+{
+	return iom_open_with(dom, opts, &iom_sys_linux, iom_backends);
+}

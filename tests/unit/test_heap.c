@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Each allocation of each call is refused, one after the other: -ENOMEM, nothing changed, nothing leaked.
+ * Linked with --wrap for malloc, calloc and realloc (local.mk).
+ */
+#include "tests/unit/domain_rig.h"
+#include "tests/unit/runner.h"
+
+#define FOUR_GIB (4 * GIB)
+#define MOST_ALLOCATIONS 300
+
+/* ---- The heap ------------------------------------------------------------------------------------- */
+
+static unsigned int countdown; /* the allocation that is refused, counted from 1; 0: none */
+static bool refused;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool is_refused(void)
+{
+	if (!countdown || --countdown)
+		return false;
+	refused = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return is_refused() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_refused() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return is_refused() ? NULL : __real_realloc(p, n);
+}
+
+/* ---- Calls ---------------------------------------------------------------------------------------- */
+
+static char *memory; /* 512 pages */
+static struct iom_domain *other;
+static struct iom_device *edu;
+static struct iom_region region;
+
+/* The simulation must have seen each request before: it aborts if it cannot count one. */
+static void warm_up(void)
+{
+	set_up_device();
+	ck_assert_works();
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &edu));
+	iom_detach(edu);
+	ck_assert_ok(map_fixed(memory, PAGE, FOUR_GIB, NULL));
+}
+
+static void warm_and_detached(void)
+{
+	warm_up();
+	iom_detach(rig.nvme);
+}
+
+static void warm_and_empty(void)
+{
+	warm_up();
+	iom_close(rig.dom);
+	ck_assert_ok(rig_open(&rig.dom));
+}
+
+/* No span is left, so that the next mapping needs another slab; nor a table for where it goes. */
+static void warm_and_full(void)
+{
+	uint64_t i;
+
+	warm_up();
+	for (i = 1; rig.dom->pool.n_unused; i++)
+		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
+}
+
+static int open_another(void)
+{
+	int ret = rig_open(&other);
+
+	if (!ret)
+		iom_close(other);
+	return ret;
+}
+
+static int attach_first(void)
+{
+	return iom_attach(rig.dom, NVME, NULL, &rig.nvme);
+}
+
+static int attach_second(void)
+{
+	int ret = iom_attach(rig.dom, EDU, NULL, &edu);
+
+	if (!ret)
+		iom_detach(edu);
+	return ret;
+}
+
+static void warm_with_two(void)
+{
+	warm_up();
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &edu));
+}
+
+/* It works whatever is refused; only the apertures may stay as they were. */
+static int detach_second(void)
+{
+	iom_detach(edu);
+	return 0;
+}
+
+static int map_one(void)
+{
+	return map_fixed(memory + 500 * PAGE, PAGE, 1024 * GIB, &region);
+}
+
+static const struct {
+	const char *name;
+	void (*prepare)(void);
+	int (*run)(void);
+	unsigned int least;
+} calls[] = {
+	{ "open", warm_up, open_another, 1 },
+	{ "first attach", warm_and_empty, attach_first, 6 },
+	{ "attach again", warm_and_detached, attach_first, 5 },
+	{ "second attach", warm_up, attach_second, 4 },
+	{ "detach", warm_with_two, detach_second, 2 },
+	{ "map", warm_and_full, map_one, 2 },
+};
+
+/* With the n-th allocation refused; whether there were as many. */
+static bool refuse_nth(int i, unsigned int n)
+{
+	struct state before;
+	int ret;
+
+	calls[i].prepare();
+	before = rig_state();
+	refused = false;
+	countdown = n;
+	ret = calls[i].run();
+	countdown = 0;
+	if (ret) {
+		ck_assert(refused);
+		ck_assert_msg(ret == -ENOMEM, "%s, allocation %u: %d, \"%s\"", calls[i].name, n,
+			      ret, iom_errmsg());
+		ck_assert_ptr_nonnull(strstr(iom_errmsg(), "memory"));
+		ck_assert_unchanged(before);
+		ck_assert_ok(calls[i].run());
+	}
+	ck_assert_works();
+	tear_down();
+	return refused;
+}
+
+START_TEST(every_allocation)
+{
+	unsigned int n;
+
+	memory = rig_memory(512 * PAGE);
+	for (n = 1; n < MOST_ALLOCATIONS && refuse_nth(_i, n); n++)
+		;
+	ck_assert_uint_lt(n, MOST_ALLOCATIONS);
+	ck_assert_msg(n > calls[_i].least, "%s makes only %u", calls[_i].name, n - 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("heap");
+	TCase *tcase = tcase_create("heap");
+
+	tcase_set_timeout(tcase, 300);
+	tcase_add_loop_test(tcase, every_allocation, 0, ARRAY_SIZE(calls));
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
