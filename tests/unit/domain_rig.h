@@ -24,10 +24,10 @@ struct rig {
 	struct iom_domain *dom;
 	struct iom_device *nvme;
 
-	/* The simulation's table, with a look at each ioctl before and after: to hold one up, or count. */
+	/* The simulation's table, with a look at each ioctl: to hold it up, to count, to change the answer. */
 	struct iom_sys sys;
 	void (*before)(struct rig *rig, unsigned long request);
-	void *before_arg;
+	void (*after)(struct rig *rig, unsigned long request, void *arg);
 
 	/* What the library logged: "level message", a line each. */
 	pthread_mutex_t log_lock;
@@ -42,11 +42,15 @@ static struct rig rig;
 static int rig_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
 	const struct iom_sys *inner = iom_sim_sys(rig.sim);
+	int ret;
 
 	(void)ctx;
 	if (rig.before)
 		rig.before(&rig, request);
-	return inner->ioctl(inner->ctx, fd, request, arg);
+	ret = inner->ioctl(inner->ctx, fd, request, arg);
+	if (rig.after)
+		rig.after(&rig, request, arg);
+	return ret;
 }
 
 static inline void rig_log(void *arg, int level, const char *message)

@@ -189,6 +189,70 @@ START_TEST(unit)
 }
 END_TEST
 
+/* ---- Taking a piece out ------------------------------------------------------------------------- */
+
+static const struct {
+	const char *what;
+	uint64_t start, last;
+	struct list out;
+} pieces[] = {
+	{ "beside",
+	  0x40000,
+	  0x4ffff,
+	  { { { 0x10000, 0x1ffff, PAGES_4K, 0 }, { 0x30000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "the middle of one",
+	  0x14000,
+	  0x15fff,
+	  { { { 0x10000, 0x13fff, PAGES_4K, 0 },
+	      { 0x16000, 0x1ffff, PAGES_4K, 0 },
+	      { 0x30000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "less than a page",
+	  0x14010,
+	  0x14020,
+	  { { { 0x10000, 0x13fff, PAGES_4K, 0 },
+	      { 0x15000, 0x1ffff, PAGES_4K, 0 },
+	      { 0x30000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "the beginning",
+	  0,
+	  0x10fff,
+	  { { { 0x11000, 0x1ffff, PAGES_4K, 0 }, { 0x30000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "the end",
+	  0x3f000,
+	  LAST,
+	  { { { 0x10000, 0x1ffff, PAGES_4K, 0 }, { 0x30000, 0x3efff, PAGES_4K, 0 } } } },
+	{ "one of the two", 0x10000, 0x1ffff, { { { 0x30000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "parts of both",
+	  0x18000,
+	  0x37fff,
+	  { { { 0x10000, 0x17fff, PAGES_4K, 0 }, { 0x38000, 0x3ffff, PAGES_4K, 0 } } } },
+	{ "all", 0, LAST, { { { 0 } } } },
+};
+
+START_TEST(subtract)
+{
+	static const struct list whole = { { { 0x10000, 0x1ffff, PAGES_4K, 0 },
+					     { 0x30000, 0x3ffff, PAGES_4K, 0 } } };
+	struct iom_aperture_set set = { 0 }, copy;
+	const struct iom_aperture *expected = pieces[_i].out.v;
+	size_t i;
+
+	add_all(&set, &whole);
+	ck_assert_ok(iom_aperture_copy(&set, &copy));
+	ck_assert_ok(iom_aperture_subtract(&set, pieces[_i].start, pieces[_i].last));
+	for (i = 0; expected[i].page_sizes; i++) {
+		ck_assert_msg(i < set.n, "%s: %zu are left", pieces[_i].what, set.n);
+		ck_assert_uint_eq(set.v[i].start, expected[i].start);
+		ck_assert_uint_eq(set.v[i].last, expected[i].last);
+		ck_assert_uint_eq(set.v[i].page_sizes, expected[i].page_sizes);
+	}
+	ck_assert_msg(set.n == i, "%s: %zu are left", pieces[_i].what, set.n);
+	ck_assert_uint_eq(copy.n, 2);
+	ck_assert_uint_eq(copy.v[1].last, 0x3ffff);
+	iom_aperture_free(&copy);
+	iom_aperture_free(&set);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("aperture");
@@ -199,6 +263,7 @@ int main(void)
 	tcase_add_test(tcase, without_page_sizes);
 	tcase_add_test(tcase, containing);
 	tcase_add_test(tcase, unit);
+	tcase_add_loop_test(tcase, subtract, 0, ARRAY_SIZE(pieces));
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

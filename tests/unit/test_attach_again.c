@@ -136,6 +136,28 @@ START_TEST(quarantine_in_the_hole)
 }
 END_TEST
 
+/* So many that the hole falls to pieces; there is memory for each of them. */
+START_TEST(many_quarantines_in_the_hole)
+{
+	char *memory = rig_memory(PAGE);
+	struct iom_device *edu;
+	uint64_t i;
+
+	for (i = 0; i < 600; i++) {
+		ck_assert_ok(map_fixed(memory, PAGE, HOLE + 2 * i * PAGE, NULL));
+		iom_sim_set_quirk(rig.sim, IOM_SIM_UNMAP_SHORT, 1);
+		ck_assert_int_eq(iom_unmap_range(rig.dom, HOLE + 2 * i * PAGE, PAGE), -EIO);
+	}
+	ck_assert_ok(attach(EDU, &edu));
+	ck_assert_fails(map_fixed(memory, PAGE, HOLE + PAGE, NULL), -ERANGE, "aperture");
+	iom_detach(edu);
+	ck_assert_ok(map_fixed(memory, PAGE, HOLE + PAGE, NULL));
+	ck_assert_fails(map_fixed(rig_memory(PAGE), PAGE, HOLE + 2 * PAGE, NULL), -EEXIST,
+			"quarantined");
+	ck_assert_uint_eq(rig_counters().quarantined_bytes, 600 * PAGE);
+}
+END_TEST
+
 /* ---- Without any device ------------------------------------------------------------------------- */
 
 static struct iom_region a, b, c;
@@ -418,6 +440,67 @@ START_TEST(over_and_over)
 }
 END_TEST
 
+/* A BAR that is still mapped keeps the last group in its container: the next device gets another. */
+START_TEST(after_a_group_that_stays_busy)
+{
+	const struct iom_sim_failure busy = {
+		.nth = 1,
+		.answer = -EBUSY,
+		.request = VFIO_GROUP_UNSET_CONTAINER,
+	};
+	struct iom_device *edu;
+	struct iom_region region;
+
+	ck_assert_ok(map_any(rig_memory(PAGE), PAGE, &region));
+	iom_sim_fail(rig.sim, &busy);
+	iom_detach(rig.nvme);
+	ck_assert_int_eq(iom_sim_failed(rig.sim), 1);
+	ck_assert_ok(attach(EDU, &edu));
+	ck_assert(dma_works(EDU, &region));
+	ck_assert(dma_misses(NVME, region.iova, PAGE));
+}
+END_TEST
+
+/* Kernels before 6.2 need a write pin first; later ones do not, nor does memory that may not be written. */
+static const struct {
+	unsigned int kernel;
+	int protection;
+	unsigned int flags, maps, unmaps;
+} read_only[] = {
+	{ 601, PROT_READ | PROT_WRITE, IOM_MAP_READ, 2, 1 },
+	{ 601, PROT_READ | PROT_WRITE, IOM_MAP_RW, 1, 0 },
+	{ 601, PROT_READ, IOM_MAP_READ, 2, 0 },
+	{ 612, PROT_READ | PROT_WRITE, IOM_MAP_READ, 1, 0 },
+};
+
+START_TEST(pins_for_reading)
+{
+	struct iom_sim_config old = { .size = sizeof(old), .kernel = read_only[_i].kernel };
+	struct iom_device *dev;
+	struct iom_region region;
+	unsigned int maps, unmaps;
+	char *memory;
+
+	rig_restart(&old);
+	memory = rig_memory(PAGE);
+	ck_assert_int_eq(mprotect(memory, PAGE, read_only[_i].protection), 0);
+	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
+	unmaps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA);
+	ck_assert_ok(iom_map(rig.dom, memory, PAGE, read_only[_i].flags, NULL, &region));
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA),
+			  unmaps + read_only[_i].unmaps);
+
+	/* and so when they are made again */
+	iom_detach(rig.nvme);
+	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
+	ck_assert_ok(attach(NVME, &dev));
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
+	ck_assert_int_eq(iom_sim_dma_write(rig.sim, NVME, region.iova, "x", 1),
+			 read_only[_i].flags & IOM_MAP_WRITE ? 0 : -EFAULT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("attach_again");
@@ -430,6 +513,7 @@ int main(void)
 	tcase_add_test(narrow, a_mapping_above_the_other_iommu);
 	tcase_add_test(narrow, not_told_how_wide);
 	tcase_add_test(narrow, quarantine_in_the_hole);
+	tcase_add_test(narrow, many_quarantines_in_the_hole);
 	tcase_add_checked_fixture(again, set_up, tear_down);
 	tcase_add_test(again, mappings_outlive_the_last_device);
 	tcase_add_test(again, unmap_while_detached);
@@ -440,6 +524,8 @@ int main(void)
 	tcase_add_test(again, one_by_one);
 	tcase_add_test(again, surprise_removal);
 	tcase_add_test(again, over_and_over);
+	tcase_add_test(again, after_a_group_that_stays_busy);
+	tcase_add_loop_test(again, pins_for_reading, 0, ARRAY_SIZE(read_only));
 	suite_add_tcase(suite, narrow);
 	suite_add_tcase(suite, again);
 	return run_suite(suite);

@@ -206,6 +206,22 @@ START_TEST(iova_is_mapped)
 }
 END_TEST
 
+/* What was set aside for the mapping is given back, however often it fails. */
+START_TEST(refused_a_thousand_times)
+{
+	size_t unused;
+	int i;
+
+	ck_assert_ok(map_any(memory, PAGE, NULL));
+	before = rig_state();
+	unused = rig.dom->pool.n_unused;
+	for (i = 0; i < 1000; i++)
+		ck_assert_int_eq(map(memory, PAGE, RW, NULL), -EEXIST);
+	ck_assert_uint_eq(rig.dom->pool.n_unused, unused);
+	ck_assert_unchanged(before);
+}
+END_TEST
+
 /* ---- Memory that is none ------------------------------------------------------------------------ */
 
 START_TEST(no_such_memory)
@@ -358,6 +374,7 @@ int main(void)
 	tcase_add_test(tcase, across_4_gib);
 	tcase_add_test(tcase, memory_is_mapped);
 	tcase_add_test(tcase, iova_is_mapped);
+	tcase_add_test(tcase, refused_a_thousand_times);
 	tcase_add_test(tcase, no_such_memory);
 	tcase_add_test(tcase, memory_without_permission);
 	tcase_add_test(tcase, memlock);

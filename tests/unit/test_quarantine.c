@@ -58,6 +58,21 @@ static void nothing(void)
 	iom_sim_set_quirk(rig.sim, IOM_SIM_UNMAP_NOTHING, 1);
 }
 
+static void say_more(struct rig *r, unsigned long request, void *arg)
+{
+	struct vfio_iommu_type1_dma_unmap *unmap = arg;
+
+	if (request != VFIO_IOMMU_UNMAP_DMA)
+		return;
+	unmap->size += PAGE;
+	r->after = NULL;
+}
+
+static void too_much(void)
+{
+	rig.after = say_more;
+}
+
 static const struct {
 	void (*breaks)(void);
 	const char *words[2];
@@ -67,6 +82,7 @@ static const struct {
 	{ positive, { "refuses to unmap", "" }, true },
 	{ refused_when_done, { "refuses to unmap", "Interrupted" }, false },
 	{ too_short, { "unmapped 0x3000", "0x4000" }, false },
+	{ too_much, { "unmapped 0x5000", "0x4000" }, false },
 	{ nothing, { "unmapped 0x0", "0x4000" }, true },
 };
 
@@ -83,7 +99,7 @@ static int by_range(void)
 static int (*const ways[])(void) = { by_region, by_range };
 
 #define WAYS 2
-#define CASES (5 * WAYS)
+#define CASES (6 * WAYS)
 
 /* The range is out of use and counted; the memory is not. */
 START_TEST(out_of_use)

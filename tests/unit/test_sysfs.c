@@ -234,6 +234,67 @@ START_TEST(holder_without_proc)
 }
 END_TEST
 
+/* ---- What PCI functions decode ------------------------------------------------------------------ */
+
+struct ranges {
+	uint64_t v[8];
+	size_t n;
+	int answer;
+};
+
+static int note_range(void *arg, uint64_t start, uint64_t last)
+{
+	struct ranges *ranges = arg;
+
+	ck_assert_uint_lt(ranges->n, ARRAY_SIZE(ranges->v));
+	ranges->v[ranges->n++] = start;
+	ranges->v[ranges->n++] = last;
+	return ranges->answer;
+}
+
+static const struct fake_file decoders[] = {
+	{ "/sys/bus/pci/devices/0000:00:02.0/resource",
+	  "0x0000000100000000 0x0000000100003fff 0x0000000000140204\n"
+	  "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+	  "0x000000000000c000 0x000000000000c01f 0x0000000000040101\n"
+	  "nonsense\n"
+	  "0x00000000febd0000 0x00000000febd0fff 0x0000000000040200",
+	  0 },
+	{ "/sys/bus/pci/devices/0000:00:03.0/resource", NULL, -EACCES },
+	{ "/sys/bus/pci/devices/0000:00:04.0/vendor", "0x1234\n", 0 },
+	{ "/sys/bus/pci/devices/0000:00:05.0/resource", "0x10 0x1f 0x200\n", 0 },
+	{ NULL, NULL, 0 },
+};
+
+/* Memory, but neither ports nor what is not there; what cannot be read does not hide the rest. */
+START_TEST(pci_memory)
+{
+	static const uint64_t expected[] = { 0x100000000, 0x100003fff, 0xfebd0000,
+					     0xfebd0fff,  0x10,        0x1f };
+	struct ranges ranges = { .n = 0 };
+
+	sys = fake_files(decoders);
+	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges));
+	ck_assert_uint_eq(ranges.n, ARRAY_SIZE(expected));
+	ck_assert_mem_eq(ranges.v, expected, sizeof(expected));
+
+	ranges = (struct ranges){ .answer = -ENOMEM };
+	ck_assert_int_eq(iom_sysfs_pci_memory(&sys, note_range, &ranges), -ENOMEM);
+	ck_assert_uint_eq(ranges.n, 2);
+}
+END_TEST
+
+START_TEST(pci_memory_without_sysfs)
+{
+	static const struct fake_file nothing[] = { { NULL, NULL, 0 } };
+	struct ranges ranges = { .n = 0 };
+
+	sys = fake_files(nothing);
+	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges));
+	ck_assert_uint_eq(ranges.n, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sysfs");
@@ -249,6 +310,8 @@ int main(void)
 	tcase_add_test(sysfs, members);
 	tcase_add_test(sysfs, holder);
 	tcase_add_test(sysfs, holder_without_proc);
+	tcase_add_test(sysfs, pci_memory);
+	tcase_add_test(sysfs, pci_memory_without_sysfs);
 	suite_add_tcase(suite, address);
 	suite_add_tcase(suite, sysfs);
 	return run_suite(suite);
