@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/mman.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -67,6 +68,42 @@ static int no_memory(int error, uint64_t length, bool huge)
 	return fail(-error, "no %" PRIu64 " bytes of memory: %s", length, strerror(error));
 }
 
+uint64_t dma_spare_memory(void)
+{
+	uint64_t available_kib = UINT64_MAX;
+	char line[128];
+	FILE *file;
+
+	file = fopen("/proc/meminfo", "re");
+	if (!file)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &available_kib) == 1)
+			break;
+	fclose(file);
+	if (available_kib == UINT64_MAX)
+		return UINT64_MAX;
+
+	/* It is an estimate, and page tables, the IOMMU's too, come out of the same memory. */
+	return (available_kib - available_kib / 16) * 1024;
+}
+
+/* Huge pages are counted by the kernel, which refuses what it has not. */
+static int check_memory(uint64_t length, bool huge)
+{
+	uint64_t spare;
+
+	if (huge)
+		return 0;
+	spare = dma_spare_memory();
+	if (length > spare)
+		return fail(-ENOMEM,
+			    "%" PRIu64 " KiB of memory for the drive are needed and the system can "
+			    "spare %" PRIu64 " KiB",
+			    length >> 10, spare >> 10);
+	return 0;
+}
+
 int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
 	      struct dma_memory *memory)
 {
@@ -79,13 +116,16 @@ int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool
 		unit = HUGE_PAGE;
 	length = (length + unit - 1) & ~(unit - 1);
 
+	ret = check_memory(length, huge);
+	if (ret < 0)
+		return ret;
 	va = huge ? map_huge(length) : map_aligned(length, unit);
 	if (va == MAP_FAILED)
 		return no_memory(errno, length, huge);
 
 	/*
-	 * Written before it is mapped: kernels before 6.2 pin the shared page of zeros for memory that the
-	 * device may only read and nobody has written yet, and the device would never see later writes.
+	 * mmap() has zeroed it.  Written once more so that the pages are there, large ones where the system
+	 * has them, before the kernel pins them: that is quicker, and nothing else depends on it.
 	 */
 	memset(va, 0, length);
 

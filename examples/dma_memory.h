@@ -27,6 +27,12 @@ struct dma_memory {
 void dma_space_init(struct dma_space *space, struct iom_domain *domain);
 
 /*
+ * How many more bytes of memory the system can give to be pinned, UINT64_MAX if it does not say.  Asking
+ * for more does not fail: the OOM killer comes.
+ */
+uint64_t dma_spare_memory(void);
+
+/*
  * At least length bytes, zeroed, that the device may access as flags (IOM_MAP_READ, IOM_MAP_WRITE)
  * say; with huge, from the system's pool of 2 MiB pages.  0 or a negative errno and a sentence.
  */

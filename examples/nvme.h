@@ -60,6 +60,8 @@ struct nvme_ctrl {
 	uint32_t page; /* CC.MPS in bytes: the unit of PRPs, no page of this machine */
 	uint32_t ready_ms;
 	uint32_t shutdown_ms;
+	int request; /* the event of vfio_pci_request_open() */
+	bool request_open;
 	bool bar_open;
 	bool enabled;
 	struct dma_memory identify_memory; /* while nvme_identify() runs, or after it failed */
@@ -117,6 +119,12 @@ int nvme_poll(struct nvme_queue *queue, struct nvme_completion *done, unsigned i
 
 /* Is the drive alive?  For whoever waited too long.  -ENODEV, -EIO or 0. */
 int nvme_check(const struct nvme_ctrl *ctrl);
+
+/*
+ * Does somebody wait for the drive, to unbind or remove it?  Then -ECANCELED, else 0.  A system call,
+ * for once in a while.
+ */
+int nvme_wanted_back(const struct nvme_ctrl *ctrl);
 
 /* "Write Fault" and the like; the text is valid until the next call. */
 const char *nvme_status_words(uint16_t status);

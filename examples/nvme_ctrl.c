@@ -48,6 +48,14 @@ int nvme_check(const struct nvme_ctrl *ctrl)
 	return 0;
 }
 
+int nvme_wanted_back(const struct nvme_ctrl *ctrl)
+{
+	if (!ctrl->request_open || !vfio_pci_requested(ctrl->request))
+		return 0;
+	return fail(-ECANCELED, "the drive is wanted back: it is being unbound from vfio-pci or "
+				"removed, which waits for this program to let go of it");
+}
+
 static int wait_status(const struct nvme_ctrl *ctrl, uint32_t mask, uint32_t want, uint32_t ms,
 		       const char *what)
 {
@@ -67,6 +75,20 @@ static int wait_status(const struct nvme_ctrl *ctrl, uint32_t mask, uint32_t wan
 				    what, ms, csts);
 		nvme_pause();
 	}
+}
+
+/* Without it, whoever unbinds or removes the drive has to wait until the run ends by itself. */
+static int open_request(struct nvme_ctrl *ctrl)
+{
+	int ret;
+
+	ret = vfio_pci_request_open(&ctrl->pci, &ctrl->request);
+	if (ret == -EINVAL || ret == -ENOTTY)
+		return 0;
+	if (ret < 0)
+		return fail(ret, "the drive's removal cannot be watched for: %s", strerror(-ret));
+	ctrl->request_open = true;
+	return 0;
 }
 
 /* Base 3.5.1: whoever had the drive before may have left it enabled. */
@@ -114,6 +136,9 @@ static int open_registers(struct nvme_ctrl *ctrl, int fd)
 		return fail(-ENODEV, "this is no NVMe drive: its PCI class is %06x, not %06x",
 			    class >> 8, PCI_CLASS_NVME);
 
+	ret = open_request(ctrl);
+	if (ret < 0)
+		return ret;
 	ret = vfio_pci_bar_open(&ctrl->pci, 0, &ctrl->bar);
 	if (ret < 0)
 		return fail(ret, "the drive's BAR 0 cannot be opened: %s", strerror(-ret));
@@ -257,6 +282,8 @@ int nvme_close(struct nvme_ctrl *ctrl)
 
 	if (ctrl->bar_open)
 		vfio_pci_bar_close(&ctrl->bar);
+	if (ctrl->request_open)
+		vfio_pci_request_close(&ctrl->pci, ctrl->request);
 	memset(ctrl, 0, sizeof(*ctrl));
 	return first;
 }

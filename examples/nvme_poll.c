@@ -6,10 +6,11 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include <libiommu.h>
 
@@ -37,6 +38,18 @@ static void catch_signals(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+}
+
+/*
+ * Where one of the first three descriptors is closed, the device's could take its place, and what is
+ * printed would land in its registers.  These in its stead refuse as a closed one does.
+ */
+static void occupy_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			exit(EXIT_FAILURE);
 }
 
 static int complain(int status)
@@ -132,18 +145,25 @@ static int attach_and_run(struct poll_options *options)
 	return status;
 }
 
+/* Lost words are a failure: the sum to compare the drive with may be among them. */
+static int close_output(void)
+{
+	return poll_report_close() < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct poll_options options;
 	int status;
 
+	occupy_descriptors();
 	switch (poll_options_parse(argc, argv, &options)) {
 	case OPTIONS_HELP:
 		fputs(poll_help, stdout);
-		return EXIT_SUCCESS;
+		return close_output();
 	case OPTIONS_VERSION:
 		printf("nvme_poll, libiommu %s\n", iom_version());
-		return EXIT_SUCCESS;
+		return close_output();
 	case OPTIONS_BAD:
 		return complain(EXIT_USAGE);
 	case OPTIONS_RUN:
@@ -152,5 +172,7 @@ int main(int argc, char **argv)
 
 	catch_signals();
 	status = attach_and_run(&options);
+	if (status == EXIT_SUCCESS)
+		status = close_output();
 	return status == EXIT_SUCCESS && signal_seen ? EXIT_SIGNAL + signal_seen : status;
 }

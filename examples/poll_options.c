@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
 #include <time.h>
@@ -255,6 +256,25 @@ static int check(const struct poll_options *options)
 	return 0;
 }
 
+/* getopt's answer is the same for a name that nothing, and one that several options begin with. */
+static int unknown_name(const char *word)
+{
+	size_t length = strcspn(word + 2, "=");
+	char matches[256] = "";
+	size_t used = 0;
+	int count = 0;
+
+	for (const struct option *option = long_options; option->name; option++) {
+		if (strncmp(option->name, word + 2, length) != 0)
+			continue;
+		used += (size_t)snprintf(matches + used, sizeof(matches) - used, "%s--%s",
+					 count++ ? ", " : "", option->name);
+	}
+	if (count < 2)
+		return fail(-EINVAL, "%s: there is no such option; see --help", word);
+	return fail(-EINVAL, "%s is ambiguous: it may be %s", word, matches);
+}
+
 /* getopt's own messages lack the value and go to stderr at once; these are ours. */
 static int unknown(char **argv, int result)
 {
@@ -266,7 +286,7 @@ static int unknown(char **argv, int result)
 		return fail(-EINVAL, "-%c: there is no such option; see --help", optopt);
 	if (optopt)
 		return fail(-EINVAL, "%s: this option takes no value", word);
-	return fail(-EINVAL, "%s: there is no such option; see --help", word);
+	return unknown_name(word);
 }
 
 enum poll_options_result poll_options_parse(int argc, char **argv, struct poll_options *options)

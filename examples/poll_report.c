@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "poll_report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "sentence.h"
 
 #define SECOND_NS 1e9
 #define MIB (1024.0 * 1024.0)
@@ -14,6 +17,14 @@ static const char *const direction_names[] = {
 	[POLL_READS] = "reads",
 	[POLL_WRITES] = "writes",
 };
+
+static int first_error; /* of writing */
+
+static void flush(void)
+{
+	if (fflush(stdout) != 0 && !first_error)
+		first_error = errno;
+}
 
 /* Exact where it can be: "64 MiB", "4 KiB", "1537 bytes"; else in MiB.  Good for one printf(). */
 static const char *size_text(uint64_t bytes)
@@ -114,7 +125,7 @@ void poll_report_run(const struct poll_run *run)
 	printf("           %s of the drive from offset %" PRIu64 ", seed %" PRIu64 "%s\n",
 	       size_text(options->span), options->offset, options->seed,
 	       options->hugepages ? ", buffers in huge pages" : "");
-	fflush(stdout);
+	flush();
 }
 
 void poll_report_progress(const struct poll_run *run, bool filling)
@@ -138,7 +149,7 @@ void poll_report_progress(const struct poll_run *run, bool filling)
 			       (double)commands / passed, (double)bytes / MIB / passed);
 	}
 	printf("%s%s", filling ? "   completing the span" : "", terminal ? "" : "\n");
-	fflush(stdout);
+	flush();
 
 	before = run->totals;
 	before_ns = run->now_ns;
@@ -188,5 +199,19 @@ void poll_report_summary(const struct poll_run *run, int signal)
 	if (run->complete && poll_run_cksum(run, &crc))
 		printf("cksum %" PRIu32 " %" PRIu64 " offset %" PRIu64 "\n", crc,
 		       run->options->span, run->options->offset);
-	fflush(stdout);
+	flush();
+}
+
+int poll_report_close(void)
+{
+	int lost;
+
+	flush();
+	lost = ferror(stdout);
+	if (fclose(stdout) != 0 && !first_error)
+		first_error = errno;
+	if (first_error || lost)
+		return fail(-EIO, "not all could be written to standard output%s%s",
+			    first_error ? ": " : "", first_error ? strerror(first_error) : "");
+	return 0;
 }

@@ -213,9 +213,18 @@ static int start(struct poll_run *run, struct poll_lane *lane)
 
 /* ---- A phase ------------------------------------------------------------------------------------ */
 
+/* The first error ends the phase, once the queues are empty. */
+static void end_on_error(struct poll_run *run, int error)
+{
+	if (error >= 0 || run->error)
+		return;
+	run->error = error;
+	run->wanted = false;
+}
+
 /*
- * One visit to a queue pair.  The first error of a command or of data is kept, and ends the phase once
- * the queues are empty; the return value is the driver's: then nothing can be waited for.
+ * One visit to a queue pair.  Errors of commands and of data end the phase in order; the return value
+ * is the driver's: then nothing can be waited for.
  */
 static int turn(struct poll_run *run, struct poll_lane *lane)
 {
@@ -225,13 +234,8 @@ static int turn(struct poll_run *run, struct poll_lane *lane)
 	n = nvme_poll(lane->queue, done, BATCH);
 	if (n > 0)
 		run->heard_ns = run->now_ns = now_ns();
-	for (int i = 0; i < n; i++) {
-		ret = complete(run, lane, &done[i]);
-		if (ret < 0 && !run->error) {
-			run->error = ret;
-			run->wanted = false;
-		}
-	}
+	for (int i = 0; i < n; i++)
+		end_on_error(run, complete(run, lane, &done[i]));
 
 	while (n >= 0 && run->wanted && lane->idle && run->in_flight < run->blocks) {
 		ret = start(run, lane);
@@ -254,6 +258,21 @@ static int check_drive(const struct poll_run *run)
 			    " commands in flight",
 			    NVME_TIMEOUT_MS / 1000, run->in_flight);
 	return nvme_check(run->ctrl);
+}
+
+/* What takes a system call, or a person's attention. */
+static int each_second(struct poll_run *run)
+{
+	int ret;
+
+	ret = check_drive(run);
+	if (ret < 0)
+		return ret;
+	if (!run->error)
+		end_on_error(run, nvme_wanted_back(run->ctrl));
+	if (run->progress)
+		run->progress(run, !run->measuring);
+	return 0;
 }
 
 static int phase(struct poll_run *run, bool (*pick)(struct poll_run *, uint64_t *), bool measuring)
@@ -285,13 +304,11 @@ static int phase(struct poll_run *run, bool (*pick)(struct poll_run *, uint64_t 
 		if (run->now_ns - begin_ns >= limit_ns || *run->signal)
 			run->wanted = false;
 		if (run->now_ns >= next_ns) {
-			ret = check_drive(run);
-			if (ret < 0)
-				return ret;
 			if (measuring)
 				run->measured_ns = run->now_ns - begin_ns;
-			if (run->progress)
-				run->progress(run, !measuring);
+			ret = each_second(run);
+			if (ret < 0)
+				return ret;
 			next_ns += SECOND_NS;
 		}
 	}
@@ -350,8 +367,8 @@ int poll_run(struct poll_run *run)
 {
 	int ret = run_phases(run);
 
-	/* Errors of the driver itself belong to no command. */
-	if (ret < 0 && !run->totals.errors)
+	/* Errors of the driver itself belong to no command; that the drive is wanted back is none. */
+	if (ret < 0 && ret != -ECANCELED && !run->totals.errors)
 		run->totals.errors = 1;
 	return ret;
 }

@@ -94,7 +94,8 @@ int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_sp
 
 /*
  * Measure, then write what was not written yet, then flush.  After the first error, and after a
- * signal, only what is in flight is waited for.  -EILSEQ: data differs.
+ * signal, only what is in flight is waited for.  -EILSEQ: data differs; -ECANCELED: somebody wants
+ * the drive back.
  */
 int poll_run(struct poll_run *run);
 

@@ -12,7 +12,8 @@
 #include "poll_run.h"
 #include "sentence.h"
 
-#define DEFAULT_SPAN (UINT64_C(64) << 20)
+#define MIB (UINT64_C(1) << 20)
+#define DEFAULT_SPAN (64 * MIB)
 #define MAX_LBAS 65536 /* of one command */
 
 static int fit_block(const struct poll_options *options, const struct nvme_ctrl *ctrl)
@@ -88,6 +89,27 @@ int poll_run_fit(struct poll_run *run, struct poll_options *options, const struc
 	return 0;
 }
 
+/* All that the run will have touched in the end; what calloc() gives costs nothing before. */
+static int check_memory(const struct poll_run *run, uint64_t count)
+{
+	const struct poll_options *options = run->options;
+	uint64_t spare = dma_spare_memory();
+	uint64_t need;
+
+	need = count * sizeof(*run->slots);
+	if (options->mode != POLL_READ)
+		need += run->blocks * (sizeof(*run->generations) + sizeof(*run->busy));
+	if (!options->hugepages)
+		need += count * options->block * (options->mode == POLL_VERIFY ? 2 : 1);
+	if (need > spare)
+		return fail(-ENOMEM,
+			    "the run needs %" PRIu64
+			    " MiB of memory and the system can spare %" PRIu64
+			    " MiB: choose a smaller --qd, --queues, --bs or --span",
+			    (need + MIB - 1) / MIB, spare / MIB);
+	return 0;
+}
+
 static int map_buffers(struct poll_run *run, uint64_t bytes)
 {
 	const struct poll_options *options = run->options;
@@ -119,6 +141,10 @@ int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_sp
 	const struct poll_options *options = run->options;
 	uint64_t count = (uint64_t)options->queues * options->depth;
 	int ret;
+
+	ret = check_memory(run, count);
+	if (ret < 0)
+		return ret;
 
 	run->ctrl = ctrl;
 	run->space = space;

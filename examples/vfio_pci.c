@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -118,6 +120,56 @@ int vfio_pci_stop_dma(const struct vfio_pci *pci)
 int vfio_pci_reset(const struct vfio_pci *pci)
 {
 	return ioctl(pci->fd, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
+}
+
+int vfio_pci_request_open(const struct vfio_pci *pci, int *event)
+{
+	union {
+		struct vfio_irq_set head;
+		uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
+	} set = {
+		.head = {
+			.argsz = sizeof(set),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+	int32_t fd;
+	int ret;
+
+	fd = eventfd(0, EFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	memcpy(set.bytes + sizeof(set.head), &fd, sizeof(fd));
+	if (ioctl(pci->fd, VFIO_DEVICE_SET_IRQS, &set) < 0) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	*event = fd;
+	return 0;
+}
+
+void vfio_pci_request_close(const struct vfio_pci *pci, int event)
+{
+	struct vfio_irq_set none = {
+		.argsz = sizeof(none),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_REQ_IRQ_INDEX,
+	};
+
+	/* If the kernel refuses, its reference to the event goes with the device's descriptor. */
+	ioctl(pci->fd, VFIO_DEVICE_SET_IRQS, &none);
+	close(event);
+}
+
+bool vfio_pci_requested(int event)
+{
+	struct pollfd entry = { .fd = event, .events = POLLIN };
+
+	/* Nobody reads the event, so that once it has happened the answer stays yes. */
+	return poll(&entry, 1, 0) > 0;
 }
 
 int vfio_pci_bar_open(const struct vfio_pci *pci, uint32_t index, struct vfio_pci_bar *bar)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI function behind a VFIO device descriptor: its BARs, config space, DMA enable and reset.
+ * A PCI function behind a VFIO device descriptor: its BARs, config space, DMA enable, reset and
+ * the wish of others to have it back.
  *
  * This is the driver's half of VFIO, which libiommu leaves alone; it knows no particular device.
  * The descriptor is borrowed, from iom_device_fd() for instance.
@@ -11,6 +12,7 @@
 #define VFIO_PCI_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vfio_pci {
@@ -47,6 +49,17 @@ int vfio_pci_stop_dma(const struct vfio_pci *pci);
 
 /* -ENOTTY if the function has no way to be reset alone. */
 int vfio_pci_reset(const struct vfio_pci *pci);
+
+/*
+ * An event for when somebody unbinds or removes the device: he is blocked until the descriptor is
+ * closed, so whoever holds it should let go.  -EINVAL or -ENOTTY if the kernel has no such event for
+ * this device.
+ */
+int vfio_pci_request_open(const struct vfio_pci *pci, int *event);
+void vfio_pci_request_close(const struct vfio_pci *pci, int event);
+
+/* Has it happened?  One system call. */
+bool vfio_pci_requested(int event);
 
 /* index is the BAR's number, 0 to 5.  -ENOENT if the function has no such BAR. */
 int vfio_pci_bar_open(const struct vfio_pci *pci, uint32_t index, struct vfio_pci_bar *bar);

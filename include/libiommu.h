@@ -237,11 +237,16 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 
 /* ---- Mappings --------------------------------------------------------------------------------- */
 
-#define IOM_MAP_READ 0x1u  /* the device may read the memory */
-#define IOM_MAP_WRITE 0x2u /* it may write it; some IOMMUs (VT-d before Linux 6.16) then let it read, too */
+/*
+ * What the device may do with the memory.  Some IOMMUs cannot keep it from reading what it may write
+ * (VT-d before Linux 6.16).
+ */
+#define IOM_MAP_READ 0x1u
+#define IOM_MAP_WRITE 0x2u
 #define IOM_MAP_RW (IOM_MAP_READ | IOM_MAP_WRITE)
+
 #define IOM_MAP_FIXED 0x4u /* at opts->iova, or not at all */
-#define IOM_MAP_ALIAS 0x8u /* memory that may be mapped already; iom_translate() ignores this mapping */
+#define IOM_MAP_ALIAS 0x8u /* of memory that may be mapped already; iom_translate() ignores it */
 
 struct iom_map_opts {
 	size_t size;      /* sizeof(struct iom_map_opts) */
@@ -358,8 +363,8 @@ struct iom_counters {
 	uint64_t quarantined_bytes; /* see iom_unmap() */
 	uint64_t kernel_maps;       /* calls into the kernel since iom_open() */
 	uint64_t kernel_unmaps;
-	uint64_t entry_limit;       /* kernel mappings that can be alive at once; UINT64_MAX: no limit */
-	uint64_t entries_used;      /* of these; UINT64_MAX: the kernel does not say (before 5.10) */
+	uint64_t entry_limit;  /* kernel mappings alive at once; UINT64_MAX: no limit */
+	uint64_t entries_used; /* of these; UINT64_MAX: unknown (kernel before 5.10) */
 };
 
 /*

@@ -97,7 +97,8 @@ static void occupy(struct iom_domain *dom, uint64_t start, uint64_t end)
 
 		if (start < stop) {
 			hole = iom_pool_take(&dom->pool);
-			*hole = (struct iom_span){ .start = start, .end = stop,
+			*hole = (struct iom_span){ .start = start,
+						   .end = stop,
 						   .state = IOM_SPAN_HOLE };
 			iom_space_insert(&dom->space, hole);
 		}
@@ -155,7 +156,7 @@ static int replay(struct iom_domain *dom)
 		ret = iom_backend_map(dom, &map, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
-					 map.iova);
+					     map.iova);
 			goto undo;
 		}
 	}
@@ -324,7 +325,8 @@ static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
 		ret = attach_by(dom, ops, dev);
 		if (!ret) {
 			note_reason(dom, ops->name,
-				    dom->forced ? "taken, as asked for" : "taken, as the best that works");
+				    dom->forced ? "taken, as asked for"
+						: "taken, as the best that works");
 			break;
 		}
 		note_reason(dom, ops->name, iom_errmsg());
@@ -353,7 +355,8 @@ static int read_reach(const struct iom_attach_opts *opts, uint64_t *reach)
 	uint64_t bits = opts->dma_bits ? opts->dma_bits : 64;
 
 	if (bits < IOM_UNIT_SHIFT || bits > 64)
-		return iom_error(-EINVAL, "dma_bits is %" PRIu64 "; it is 12 to 64, or 0 for 64", bits);
+		return iom_error(-EINVAL, "dma_bits is %" PRIu64 "; it is 12 to 64, or 0 for 64",
+				 bits);
 	*reach = UINT64_MAX >> (64 - bits);
 	return 0;
 }

@@ -9,8 +9,9 @@ int iom_check_owner(const struct iom_domain *dom)
 {
 	if (iom_is_ours(dom))
 		return 0;
-	return iom_error(-EPERM, "this domain was opened by the parent process; a forked child opens "
-				 "its own");
+	return iom_error(-EPERM,
+			 "this domain was opened by the parent process; a forked child opens "
+			 "its own");
 }
 
 bool iom_kernel_has_maps(const struct iom_domain *dom)

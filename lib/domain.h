@@ -50,9 +50,9 @@ struct iom_domain {
 	struct iom_device *devices;
 	struct iom_aperture_set apertures;
 	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
-	uint64_t reach; /* of the narrowest device */
-	char *reasons;  /* why backends were taken or passed over, or NULL */
-	char *refusal;  /* what the last attach that failed left to say, or NULL */
+	uint64_t reach;                    /* of the narrowest device */
+	char *reasons;                     /* why backends were taken or passed over, or NULL */
+	char *refusal; /* what the last attach that failed left to say, or NULL */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;

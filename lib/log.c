@@ -30,8 +30,8 @@ int iom_log_init(struct iom_log *log, const struct iom_open_opts *opts)
 			return 0;
 		}
 	}
-	return iom_error(-EINVAL, "LIBIOMMU_LOG=%s is not a level; it is error, warn, info or debug",
-			 word);
+	return iom_error(-EINVAL,
+			 "LIBIOMMU_LOG=%s is not a level; it is error, warn, info or debug", word);
 }
 
 void iom_log(const struct iom_log *log, enum iom_log_level level, const char *fmt, ...)

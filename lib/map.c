@@ -67,8 +67,8 @@ static int check_here(const struct iom_domain *dom, const struct request *rq)
 	if (!(rq->flags & IOM_MAP_FIXED))
 		return 0;
 	if (last < rq->iova)
-		return iom_error(-ERANGE, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " runs past 2^64", rq->iova,
-				 rq->length);
+		return iom_error(-ERANGE, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " runs past 2^64",
+				 rq->iova, rq->length);
 	if (last > rq->limit)
 		return iom_error(-ERANGE,
 				 "it would end at IOVA 0x%" PRIx64 ", above the limit of 0x%" PRIx64
@@ -112,8 +112,9 @@ static int choose_anywhere(const struct iom_domain *dom, const struct request *r
 		return iom_error(-ERANGE,
 				 "no aperture below the limit of 0x%" PRIx64 " is that large",
 				 rq->limit);
-	return iom_error(-ENOSPC, "no free IOVA range below the limit of 0x%" PRIx64
-				  " is that large; unmap something first",
+	return iom_error(-ENOSPC,
+			 "no free IOVA range below the limit of 0x%" PRIx64
+			 " is that large; unmap something first",
 			 rq->limit);
 }
 
@@ -125,7 +126,8 @@ static int choose_fixed(const struct iom_domain *dom, const struct request *rq, 
 
 	if (span->start < end)
 		return iom_error(-EEXIST, "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is %s already",
-				 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1,
+				 iom_span_iova(span),
+				 iom_span_iova(span) + iom_span_length(span) - 1,
 				 span->state == IOM_SPAN_QUARANTINED ? "quarantined" : "mapped");
 	*start = first;
 	return 0;
@@ -269,7 +271,8 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
 
 	ret = iom_check_owner(dom);
 	if (!ret)
-		ret = iom_options_read(&opts, sizeof(opts), MAP_OPTS_FIRST, callers, "iom_map_opts");
+		ret = iom_options_read(&opts, sizeof(opts), MAP_OPTS_FIRST, callers,
+				       "iom_map_opts");
 	if (!ret)
 		ret = check_arguments(&rq, &opts, callers);
 	if (!ret) {

@@ -58,8 +58,8 @@ static bool try_page(const struct iom_aperture_set *apertures, const struct iom_
 
 			if (usable_page(a, place) != page || !part(a, place, high, &fit))
 				continue;
-			if (align != page &&
-			    (align < page || !(a->page_sizes & align) || !contains_page(place, align)))
+			if (align != page && (align < page || !(a->page_sizes & align) ||
+					      !contains_page(place, align)))
 				continue;
 			fit.count = place->length >> IOM_UNIT_SHIFT;
 			fit.align = align >> IOM_UNIT_SHIFT;
@@ -90,8 +90,7 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
 	return false;
 }
 
-bool iom_placement_possible(const struct iom_aperture_set *apertures,
-			    const struct iom_place *place)
+bool iom_placement_possible(const struct iom_aperture_set *apertures, const struct iom_place *place)
 {
 	size_t i;
 

@@ -85,7 +85,8 @@ int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counter
 	ret = iom_check_owner(dom);
 	if (!ret && (size < COUNTERS_FIRST || size > COUNTERS_SANE))
 		ret = iom_error(-EINVAL,
-				"iom_counters.size is %zu; set it to sizeof(struct iom_counters)", size);
+				"iom_counters.size is %zu; set it to sizeof(struct iom_counters)",
+				size);
 	if (ret < 0)
 		return iom_error_prefix(ret, "counters: ");
 	read_counters(lockable(dom), &ours);
@@ -110,8 +111,8 @@ static void add(struct text *text, const char *fmt, ...)
 	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(room ? text->buf + text->length : NULL, room ? text->n - text->length : 0, fmt,
-			ap);
+	len = vsnprintf(room ? text->buf + text->length : NULL, room ? text->n - text->length : 0,
+			fmt, ap);
 	va_end(ap);
 	if (len > 0)
 		text->length += (size_t)len;
@@ -145,10 +146,12 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 		add(text, "\n");
 	}
 	if (dom->reach != UINT64_MAX)
-		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n", dom->reach);
+		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n",
+		    dom->reach);
 	read_entries(dom, &limit, &used);
 	if (limit != UINT64_MAX && used != UINT64_MAX)
-		add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n", used, limit);
+		add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n", used,
+		    limit);
 	else if (limit != UINT64_MAX)
 		add(text, "entries: at most %" PRIu64 " kernel mappings\n", limit);
 }

@@ -179,8 +179,7 @@ static bool search(const struct iom_span *tree, const struct iom_fit *fit, uint6
 	if (!tree || tree->max_gap < size || !*budget)
 		return false;
 	/* everything to the left ends where this gap begins, or before */
-	if (tree->start - tree->gap > fit->first &&
-	    search(tree->left, fit, size, budget, start))
+	if (tree->start - tree->gap > fit->first && search(tree->left, fit, size, budget, start))
 		return true;
 	if (tree->gap >= size) {
 		if (fit_gap(tree, fit, start))

@@ -17,8 +17,8 @@
 #define IOM_SPACE_END (UINT64_C(1) << 52)
 
 enum iom_span_state {
-	IOM_SPAN_HOLE,        /* no aperture here; or the end of the space */
-	IOM_SPAN_CHANGING,    /* a map or unmap of it is in the kernel */
+	IOM_SPAN_HOLE,     /* no aperture here; or the end of the space */
+	IOM_SPAN_CHANGING, /* a map or unmap of it is in the kernel */
 	IOM_SPAN_MAPPED,
 	IOM_SPAN_QUARANTINED, /* the kernel did not undo or unmap it */
 };

@@ -68,7 +68,8 @@ int iom_pci_address(const char *text, char address[IOM_PCI_ADDRESS_MAX])
 	return 0;
 
 malformed:
-	return iom_error(-EINVAL, "'%s' is not a PCI address; it is written like 0000:01:00.0", text);
+	return iom_error(-EINVAL, "'%s' is not a PCI address; it is written like 0000:01:00.0",
+			 text);
 }
 
 int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address)
@@ -82,7 +83,8 @@ int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address)
 		return 0;
 	if (!is_missing((int)ret))
 		return cannot_read(path, (int)ret);
-	return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are", address);
+	return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are",
+			 address);
 }
 
 int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *driver, size_t n)
@@ -108,10 +110,11 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 	snprintf(path, sizeof(path), DEVICES "%s/iommu_group", address);
 	ret = iom_sys_link_name(sys, path, name, sizeof(name));
 	if (ret == -ENOENT)
-		return iom_error(-ENODEV,
-				 "%s is in no IOMMU group: no IOMMU covers it; switch the IOMMU on in "
-				 "the firmware and on the kernel's command line (intel_iommu=on on Intel)",
-				 address);
+		return iom_error(
+			-ENODEV,
+			"%s is in no IOMMU group: no IOMMU covers it; switch the IOMMU on in "
+			"the firmware and on the kernel's command line (intel_iommu=on on Intel)",
+			address);
 	if (ret < 0)
 		return cannot_read(path, ret);
 	number = strtoul(name, &end, 10);

@@ -25,8 +25,8 @@ void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span)
 		iom_radix_clear(&dom->by_va, span->va, length);
 	span->state = IOM_SPAN_QUARANTINED;
 	dom->quarantined_bytes += length;
-	iom_log(&dom->log, IOM_LOG_ERROR, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " is quarantined: %s", iova,
-		length, iom_errmsg());
+	iom_log(&dom->log, IOM_LOG_ERROR, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " is quarantined: %s",
+		iova, length, iom_errmsg());
 }
 
 /* Let readers miss it, and other writers wait.  The table lock is held. */
@@ -72,8 +72,9 @@ static void wait_settled(struct iom_domain *dom, const struct range *range)
 
 static int quarantined(const struct iom_span *span)
 {
-	return iom_error(-EIO, "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is quarantined: the kernel did not "
-			       "unmap it before",
+	return iom_error(-EIO,
+			 "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is quarantined: the kernel did not "
+			 "unmap it before",
 			 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1);
 }
 
@@ -177,7 +178,8 @@ static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 	const struct iom_span *span = settled_span(dom, region);
 
 	if (!span)
-		return iom_error(-ENOENT, "the region was unmapped before, or is none of this domain");
+		return iom_error(-ENOENT,
+				 "the region was unmapped before, or is none of this domain");
 	if (span->state == IOM_SPAN_QUARANTINED)
 		return quarantined(span);
 	return unmap_checked(dom, &(struct range){ span->start, span->end });
@@ -199,8 +201,8 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 	pthread_mutex_unlock(&dom->table);
 	pthread_rwlock_unlock(&dom->topology);
 	if (ret < 0)
-		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ", region->iova,
-					region->length);
+		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ",
+					region->iova, region->length);
 	return 0;
 }
 
@@ -221,7 +223,8 @@ int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
 		pthread_rwlock_unlock(&dom->topology);
 	}
 	if (ret < 0)
-		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ", iova, length);
+		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ", iova,
+					length);
 	return 0;
 }
 

@@ -165,7 +165,8 @@ void iom_sim_fs_machine(struct iom_sim *sim)
 	iom_sim_tree_node(sim, SIM_CONTAINER_NODE, NULL, "/dev/vfio/vfio");
 	snprintf(pid, sizeof(pid), "%d", sim->pid);
 	iom_sim_tree_link(sim, pid, "/proc/self");
-	snprintf(release, sizeof(release), "%u.%u.0-simulated\n", sim->kernel / 100, sim->kernel % 100);
+	snprintf(release, sizeof(release), "%u.%u.0-simulated\n", sim->kernel / 100,
+		 sim->kernel % 100);
 	iom_sim_tree_text(sim, release, "/proc/sys/kernel/osrelease");
 	iom_sim_tree_text(sim, "simulated\n", "/proc/%d/comm", sim->pid);
 	iom_sim_tree_show(sim, show_limits, NULL, "/proc/%d/limits", sim->pid);

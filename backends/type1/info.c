@@ -71,7 +71,8 @@ static int check_chain(const unsigned char *answer, size_t n, uint32_t offset)
 
 	for (; offset; offset = head.next) {
 		if (offset < CAPS_MIN || offset > n || n - offset < sizeof(head))
-			return iom_error(-EIO, "a capability of the kernel's answer points outside it");
+			return iom_error(-EIO,
+					 "a capability of the kernel's answer points outside it");
 		if (!left--)
 			return iom_error(-EIO, "the kernel's chain of capabilities has no end");
 		memcpy(&head, answer + offset, sizeof(head));
@@ -138,7 +139,8 @@ int iom_type1_read_info(const struct iom_sys *sys, int container, struct iom_typ
 		ret = iom_sys_ioctl(sys, container, VFIO_IOMMU_GET_INFO, answer);
 		if (ret < 0) {
 			ret = iom_error(ret == -ENOMEM ? ret : -EIO,
-					"the kernel does not describe the IOMMU: %s", strerror(-ret));
+					"the kernel does not describe the IOMMU: %s",
+					strerror(-ret));
 			goto out;
 		}
 		if (answer->argsz <= size) {
@@ -149,7 +151,8 @@ int iom_type1_read_info(const struct iom_sys *sys, int container, struct iom_typ
 			break;
 		size = answer->argsz;
 	}
-	ret = iom_error(-EIO, "the kernel's description of the IOMMU asks for more room every time");
+	ret = iom_error(-EIO,
+			"the kernel's description of the IOMMU asks for more room every time");
 out:
 	free(answer);
 	return ret;

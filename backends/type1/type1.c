@@ -38,8 +38,9 @@ static int check_extensions(const struct iom_sys *sys, struct type1 *t)
 		return 0;
 	}
 	if (iom_sys_ioctl_int(sys, fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) > 0)
-		return iom_error(-EOPNOTSUPP, "the kernel has only version 1 of VFIO type1, which unmaps "
-					      "more than it is asked to; Linux 3.19 and later have 2");
+		return iom_error(-EOPNOTSUPP,
+				 "the kernel has only version 1 of VFIO type1, which unmaps "
+				 "more than it is asked to; Linux 3.19 and later have 2");
 	return iom_error(-EOPNOTSUPP, "the kernel has no VFIO type1 driver; load it "
 				      "(modprobe vfio_iommu_type1)");
 }
@@ -70,11 +71,12 @@ static int explain_join(const struct iom_vfio_group *group, int err)
 {
 	switch (err) {
 	case -EPERM:
-		return iom_error(-EACCES,
-				 "the kernel refuses group %u because its interrupts are not isolated; "
-				 "switch interrupt remapping on, or accept the risk with "
-				 "vfio_iommu_type1.allow_unsafe_interrupts=1",
-				 group->number);
+		return iom_error(
+			-EACCES,
+			"the kernel refuses group %u because its interrupts are not isolated; "
+			"switch interrupt remapping on, or accept the risk with "
+			"vfio_iommu_type1.allow_unsafe_interrupts=1",
+			group->number);
 	case -EINVAL:
 		return iom_error(-EBUSY,
 				 "the kernel refuses group %u: a mapping lies in a range that its "
@@ -105,7 +107,8 @@ static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool 
 		return explain_join(group, ret);
 	if (!first)
 		return 0;
-	ret = iom_sys_ioctl_int(backend->sys, t->vfio.container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+	ret = iom_sys_ioctl_int(backend->sys, t->vfio.container, VFIO_SET_IOMMU,
+				VFIO_TYPE1v2_IOMMU);
 	if (ret < 0) {
 		iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 		/* nothing is mapped yet, so it is not for a mapping that it refuses */
@@ -186,8 +189,8 @@ static int type1_apertures(struct iom_backend *backend, struct iom_aperture_set 
 	return 0;
 }
 
-static int explain_map(const struct iom_backend *backend, const struct iom_backend_map *map, int err,
-		       bool *left)
+static int explain_map(const struct iom_backend *backend, const struct iom_backend_map *map,
+		       int err, bool *left)
 {
 	const struct type1 *t = backend->priv;
 
@@ -201,7 +204,8 @@ static int explain_map(const struct iom_backend *backend, const struct iom_backe
 	case -ENOMEM:
 		return iom_memlock_error(backend->sys, map->length);
 	case -EFAULT:
-		return iom_error(-EFAULT, "the memory is not there, or may not be %s by this process",
+		return iom_error(-EFAULT,
+				 "the memory is not there, or may not be %s by this process",
 				 map->flags & IOM_MAP_WRITE ? "written" : "read");
 	case -EOPNOTSUPP:
 	case -EHWPOISON:
@@ -270,7 +274,8 @@ static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t leng
  * So have it pinned for writing first, which gives the process pages of its own; memory that it may not
  * write needs none.
  */
-static int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece, bool *left)
+static int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece,
+			  bool *left)
 {
 	int ret;
 

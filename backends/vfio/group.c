@@ -9,8 +9,8 @@
 #include "lib/error.h"
 #include "vfio.h"
 
-#define BIND_HINT                                                                                  \
-	"bind it to vfio-pci (modprobe vfio-pci; driverctl set-override %s vfio-pci, or by "       \
+#define BIND_HINT                                                                            \
+	"bind it to vfio-pci (modprobe vfio-pci; driverctl set-override %s vfio-pci, or by " \
 	"driver_override in sysfs)"
 
 int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err)
@@ -24,9 +24,10 @@ int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err)
 		return iom_error(-ENODEV, "%s is missing; load vfio-pci (modprobe vfio-pci)", node);
 	case -EACCES:
 	case -EPERM:
-		return iom_error(-EACCES,
-				 "permission denied on %s; run as root, or give this user access to it",
-				 node);
+		return iom_error(
+			-EACCES,
+			"permission denied on %s; run as root, or give this user access to it",
+			node);
 	case -EBUSY:
 		iom_sysfs_holder(sys, node, who, sizeof(who));
 		return iom_error(-EBUSY, "%s is held by %s", node, who);
@@ -63,8 +64,8 @@ int iom_vfio_check_driver(const struct iom_sys *sys, const char *address)
 	if (!*driver)
 		return iom_error(-ENODEV, "it is bound to no driver; " BIND_HINT, address);
 	if (!is_vfio_driver(driver))
-		return iom_error(-EBUSY, "it is bound to the kernel's %s driver; " BIND_HINT, driver,
-				 address);
+		return iom_error(-EBUSY, "it is bound to the kernel's %s driver; " BIND_HINT,
+				 driver, address);
 	return 0;
 }
 
@@ -82,7 +83,8 @@ static int find_culprit(void *arg, const char *address)
 		return 0;
 	if (is_vfio_driver(culprit->driver) || is_harmless_driver(culprit->driver))
 		return 0;
-	snprintf(culprit->address, sizeof(culprit->address), "%.*s", IOM_PCI_ADDRESS_MAX - 1, address);
+	snprintf(culprit->address, sizeof(culprit->address), "%.*s", IOM_PCI_ADDRESS_MAX - 1,
+		 address);
 	return 1;
 }
 
@@ -91,10 +93,11 @@ static int not_viable(const struct iom_sys *sys, unsigned int number)
 	struct culprit culprit = { .sys = sys };
 
 	if (iom_sysfs_group_members(sys, number, find_culprit, &culprit) == 1)
-		return iom_error(-EBUSY,
-				 "group %u is not viable: %s is bound to %s; bind it to vfio-pci, too, or "
-				 "to no driver",
-				 number, culprit.address, culprit.driver);
+		return iom_error(
+			-EBUSY,
+			"group %u is not viable: %s is bound to %s; bind it to vfio-pci, too, or "
+			"to no driver",
+			number, culprit.address, culprit.driver);
 	return iom_error(-EBUSY,
 			 "group %u is not viable: another function of it is in use by the kernel",
 			 number);

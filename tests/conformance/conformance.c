@@ -32,7 +32,8 @@ static const char usage[] =
 
 static int set_up(struct fixture *f, enum need need)
 {
-	struct iom_open_opts open_opts = { .size = sizeof(open_opts), .backend = f->world->backend };
+	struct iom_open_opts open_opts = { .size = sizeof(open_opts),
+					   .backend = f->world->backend };
 	struct iom_attach_opts attach_opts = { .size = sizeof(attach_opts),
 					       .dma_bits = EDU_DMA_BITS };
 	int ret;
@@ -154,9 +155,12 @@ static void list(void)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "backend", required_argument, NULL, 'b' }, { "device", required_argument, NULL, 'd' },
-		{ "edu", required_argument, NULL, 'e' },     { "only", required_argument, NULL, 'o' },
-		{ "list", no_argument, NULL, 'l' },	     { "help", no_argument, NULL, 'h' },
+		{ "backend", required_argument, NULL, 'b' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "edu", required_argument, NULL, 'e' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct world world = { 0 };

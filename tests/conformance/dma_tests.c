@@ -89,18 +89,18 @@ static enum outcome works(struct rig *rig)
 	return PASS;
 }
 
-#define WORKS(rig)                                                                                 \
-	do {                                                                                       \
-		enum outcome works_out = works(rig);                                               \
-		if (works_out != PASS)                                                             \
-			return works_out;                                                          \
+#define WORKS(rig)                                   \
+	do {                                         \
+		enum outcome works_out = works(rig); \
+		if (works_out != PASS)               \
+			return works_out;            \
 	} while (0)
 
-#define BUILD(rig, f)                                                                              \
-	do {                                                                                       \
-		enum outcome build_out = build(rig, f);                                            \
-		if (build_out != PASS)                                                             \
-			return build_out;                                                          \
+#define BUILD(rig, f)                                   \
+	do {                                            \
+		enum outcome build_out = build(rig, f); \
+		if (build_out != PASS)                  \
+			return build_out;               \
 	} while (0)
 
 static enum outcome reaches_memory(struct fixture *f)

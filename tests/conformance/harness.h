@@ -27,7 +27,11 @@ struct fixture {
 };
 
 /* A case returns one of these; a failure was explained before. */
-enum outcome { PASS, FAIL, NOT_APPLICABLE };
+enum outcome {
+	PASS,
+	FAIL,
+	NOT_APPLICABLE
+};
 
 enum need {
 	NEEDS_DEVICE,   /* attached */
@@ -54,28 +58,28 @@ enum outcome failed(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 enum outcome not_applicable(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			return failed(__FILE__, __LINE__, "%s", #condition);                       \
+#define EXPECT(condition)                                                    \
+	do {                                                                 \
+		if (!(condition))                                            \
+			return failed(__FILE__, __LINE__, "%s", #condition); \
 	} while (0)
 
 /* A call that must succeed. */
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		int ok_ret = (call);                                                               \
-		if (ok_ret < 0)                                                                    \
-			return failed(__FILE__, __LINE__, "%s: %d: %s", #call, ok_ret,             \
-				      iom_errmsg());                                               \
+#define OK(call)                                                                       \
+	do {                                                                           \
+		int ok_ret = (call);                                                   \
+		if (ok_ret < 0)                                                        \
+			return failed(__FILE__, __LINE__, "%s: %d: %s", #call, ok_ret, \
+				      iom_errmsg());                                   \
 	} while (0)
 
 /* A call that must fail with this errno, and with a sentence that has all of these words. */
-#define REFUSED(call, err, ...)                                                                    \
-	do {                                                                                       \
-		enum outcome refused_out = refused(__FILE__, __LINE__, #call, (call), (err),       \
-						   (const char *const[]){ __VA_ARGS__, NULL });    \
-		if (refused_out != PASS)                                                           \
-			return refused_out;                                                        \
+#define REFUSED(call, err, ...)                                                                 \
+	do {                                                                                    \
+		enum outcome refused_out = refused(__FILE__, __LINE__, #call, (call), (err),    \
+						   (const char *const[]){ __VA_ARGS__, NULL }); \
+		if (refused_out != PASS)                                                        \
+			return refused_out;                                                     \
 	} while (0)
 
 enum outcome refused(const char *file, int line, const char *what, int ret, int err,

@@ -11,14 +11,20 @@
 
 static enum outcome addresses(struct fixture *f)
 {
-	static const char *const malformed[] = { "", "nonsense", "0000:01:00", "0000:01:00.8",
-						 "0000:01:20.0", "0000:1:00.0", "0000:01:00.0x" };
+	static const char *const malformed[] = { "",
+						 "nonsense",
+						 "0000:01:00",
+						 "0000:01:00.8",
+						 "0000:01:20.0",
+						 "0000:1:00.0",
+						 "0000:01:00.0x" };
 	struct iom_device *dev = NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
 		REFUSED(iom_attach(f->dom, malformed[i], NULL, &dev), -EINVAL, "PCI address");
-	REFUSED(iom_attach(f->dom, "fffe:ff:1f.7", NULL, &dev), -ENODEV, "fffe:ff:1f.7", "no PCI device");
+	REFUSED(iom_attach(f->dom, "fffe:ff:1f.7", NULL, &dev), -ENODEV, "fffe:ff:1f.7",
+		"no PCI device");
 	EXPECT(!dev);
 	OK(iom_attach(f->dom, f->world->device, NULL, &dev));
 	EXPECT(!strcmp(iom_device_address(dev), f->world->device));
@@ -80,7 +86,8 @@ static enum outcome detach_and_attach(struct fixture *f)
 	OK(iom_map(f->dom, p, 4 * f->page, IOM_MAP_RW, NULL, &r));
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_READ, NULL, &more));
 	iom_detach(f->dev);
-	REFUSED(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, NULL), -ENODEV, "attach");
+	REFUSED(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, NULL), -ENODEV,
+		"attach");
 	OK(iom_translate(f->dom, p, f->page, &iova, &run));
 	EXPECT(iova == r.iova);
 	OK(iom_unmap(f->dom, &more));
@@ -201,7 +208,8 @@ static enum outcome forked_child(struct fixture *f)
 		_exit(check_child(f, &r));
 	EXPECT(waitpid(pid, &status, 0) == pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return failed(__FILE__, __LINE__, "the child's status is 0x%x", (unsigned int)status);
+		return failed(__FILE__, __LINE__, "the child's status is 0x%x",
+			      (unsigned int)status);
 	EXPECT(same_mappings(f, &before));
 	OK(iom_translate(f->dom, r.va, 1, &iova, &run));
 	EXPECT(iova == r.iova);

@@ -99,7 +99,8 @@ static enum outcome below_a_limit(struct fixture *f)
 	OK(map_below(f, memory(f->page), f->page, limit, &second));
 	EXPECT(first.iova && second.iova && first.iova != second.iova);
 	EXPECT(first.iova + f->page - 1 <= limit && second.iova + f->page - 1 <= limit);
-	REFUSED(map_below(f, memory(f->page), f->page, limit, NULL), -ENOSPC, "no free IOVA", "limit");
+	REFUSED(map_below(f, memory(f->page), f->page, limit, NULL), -ENOSPC, "no free IOVA",
+		"limit");
 	OK(iom_unmap(f->dom, &first));
 	OK(map_below(f, memory(f->page), f->page, limit, &second));
 	EXPECT(second.iova == first.iova);

@@ -48,8 +48,10 @@ static enum outcome overlapping_memory(struct fixture *f)
 
 	OK(iom_map(f->dom, p + 2 * page, 2 * page, IOM_MAP_RW, NULL, &r));
 	before = counters(f);
-	REFUSED(iom_map(f->dom, p + 2 * page, 2 * page, IOM_MAP_RW, NULL, NULL), -EEXIST, "already");
-	REFUSED(iom_map(f->dom, p + 2 * page, 3 * page, IOM_MAP_RW, NULL, NULL), -EEXIST, "already");
+	REFUSED(iom_map(f->dom, p + 2 * page, 2 * page, IOM_MAP_RW, NULL, NULL), -EEXIST,
+		"already");
+	REFUSED(iom_map(f->dom, p + 2 * page, 3 * page, IOM_MAP_RW, NULL, NULL), -EEXIST,
+		"already");
 	REFUSED(iom_map(f->dom, p, 6 * page, IOM_MAP_RW, NULL, NULL), -EEXIST, "already");
 	REFUSED(iom_map(f->dom, p + 3 * page, page, IOM_MAP_RW, NULL, NULL), -EEXIST, "already");
 	REFUSED(iom_map(f->dom, p + page, 2 * page, IOM_MAP_READ, NULL, NULL), -EEXIST, "already");
@@ -94,7 +96,8 @@ static enum outcome holes(struct fixture *f)
 	for (i = 0; i < n; i++) {
 		if (a[i].start) {
 			REFUSED(map_at(f, p, page, a[i].start - page, NULL), -ERANGE, "aperture");
-			REFUSED(map_at(f, p, 2 * page, a[i].start - page, NULL), -ERANGE, "aperture");
+			REFUSED(map_at(f, p, 2 * page, a[i].start - page, NULL), -ERANGE,
+				"aperture");
 		}
 		if (a[i].last != UINT64_MAX) {
 			REFUSED(map_at(f, p, page, a[i].last + 1, NULL), -ERANGE, "aperture");
@@ -132,7 +135,8 @@ static enum outcome wrap_around(struct fixture *f)
 
 	REFUSED(map_at(f, p, 2 * page, -page, NULL), -ERANGE, "2^64");
 	REFUSED(iom_map(f->dom, p, -page, IOM_MAP_RW, NULL, NULL), -EFAULT, "address space");
-	REFUSED(iom_map(f->dom, (void *)-(2 * page), page, IOM_MAP_RW, NULL, NULL), -EFAULT, "lies there");
+	REFUSED(iom_map(f->dom, (void *)-(2 * page), page, IOM_MAP_RW, NULL, NULL), -EFAULT,
+		"lies there");
 	return PASS;
 }
 

@@ -80,6 +80,7 @@ static const struct iom_sim_device devices[] = {
 	{ .address = "0000:03:00.0", .group = -1, .driver = "vfio-pci" },
 	{ .address = "0000:04:00.0", .group = 16, .driver = "pcieport" },
 	{ .address = "0000:04:00.1", .group = 16, .driver = "vfio-pci" },
+	{ .address = "0000:04:00.2", .group = 16, .driver = "vfio-pci" },
 };
 
 static const struct iom_sim_config config = {
@@ -253,6 +254,11 @@ START_TEST(a_bridge_in_the_group)
 {
 	ck_assert_fails(attach("0000:04:00.0"), -EBUSY, "pcieport");
 	ck_assert_nothing_left();
+	/* nor is it ever the culprit */
+	ck_assert_int_eq(iom_sim_bind(rig.sim, "0000:04:00.2", "e1000e"), 0);
+	ck_assert_fails(attach("0000:04:00.1"), -EBUSY, "0000:04:00.2 is bound to e1000e");
+	ck_assert_nothing_left();
+	ck_assert_int_eq(iom_sim_bind(rig.sim, "0000:04:00.2", NULL), 0);
 	ck_assert_ok(attach("0000:04:00.1"));
 }
 END_TEST

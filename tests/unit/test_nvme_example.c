@@ -405,6 +405,10 @@ START_TEST(options_good)
 	ck_assert_uint_eq(options.seed, 12);
 	ck_assert(options.hugepages && options.quiet);
 
+	ck_assert_int_eq(parse(&options, "--dev x --sp 8m --sec=3"), OPTIONS_RUN);
+	ck_assert_uint_eq(options.span, 8 << 20);
+	ck_assert_uint_eq(options.seconds, 3);
+
 	ck_assert_int_eq(parse(&options, "--help --nonsense"), OPTIONS_HELP);
 	ck_assert_int_eq(parse(&options, "--version"), OPTIONS_VERSION);
 }
@@ -431,6 +435,9 @@ START_TEST(options_bad)
 		{ "--device x --seed abc", "--seed", "abc" },
 		{ "--device x --mode read --seconds 0", "--seconds", "read" },
 		{ "--device x --bogus", "--bogus", "no such option" },
+		{ "--device x --s 1", "--s ", "ambiguous: it may be --seconds, --span, --seed" },
+		{ "--device x --se=1", "--se=1", "ambiguous: it may be --seconds, --seed" },
+		{ "--device x --=1", "--=1", "ambiguous" },
 		{ "--device x -z", "-z", "no such option" },
 		{ "--device x --quiet=1", "--quiet=1", "no value" },
 		{ "--device x extra", "extra", "options only" },
