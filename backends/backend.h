@@ -2,14 +2,14 @@
 /*
  * The one contract between the core (lib/) and a backend.
  *
- * The core decides everything that can be decided from its own tables before it calls: arguments are
- * in order, ranges lie in an aperture that the backend reported and overlap nothing.  A backend turns
- * that into kernel calls, checks what the kernel answers, and explains a refusal in one sentence
- * (iom_error), which the core prefixes with what was being done.
+ * The core decides everything that can be decided from its own tables before it calls: arguments
+ * are in order, ranges lie in an aperture that the backend reported and overlap nothing.  A backend
+ * turns that into kernel calls, checks what the kernel answers, and explains a refusal in one
+ * sentence (iom_error), which the core prefixes with what was being done.
  *
- * Locks: attach, detach, apertures, unmap_all, close_device and destroy are called with the domain's
- * topology lock held for writing, so alone.  map and unmap are called with it held for reading: from
- * several threads at once, on disjoint ranges.
+ * Locks: attach, detach, apertures, unmap_all, close_device and destroy are called with the
+ * domain's topology lock held for writing, so alone.  map and unmap are called with it held for
+ * reading: from several threads at once, on disjoint ranges.
  */
 #ifndef IOM_BACKEND_H
 #define IOM_BACKEND_H
@@ -56,9 +56,9 @@ struct iom_backend_ops {
 	size_t priv_size; /* the core allocates the backend's own state */
 
 	/*
-	 * Make the device's DMA go through this address space, and open its fd.  On the first device
-	 * also find out whether this backend works here at all.  On failure nothing stays open or
-	 * attached.
+	 * Make the device's DMA go through this address space, and open its fd.  On the first
+	 * device also find out whether this backend works here at all.  On failure nothing stays
+	 * open or attached.
 	 */
 	int (*attach)(struct iom_backend *backend, struct iom_backend_device *dev);
 
@@ -78,21 +78,21 @@ struct iom_backend_ops {
 	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 
 	/*
-	 * Unmap [iova, iova + length), which is made of whole maps without a gap.  Any failure means
-	 * that parts may still be mapped.
+	 * Unmap [iova, iova + length), which is made of whole maps without a gap.  Any failure
+	 * means that parts may still be mapped.
 	 */
 	int (*unmap)(struct iom_backend *backend, uint64_t iova, uint64_t length);
 
 	/*
-	 * Whether this kernel has one call for all; then unmap everything: least bytes in sum, and as
-	 * many as most if what is quarantined goes, too.
+	 * Whether this kernel has one call for all; then unmap everything: least bytes in sum, and
+	 * as many as most if what is quarantined goes, too.
 	 */
 	bool (*can_unmap_all)(const struct iom_backend *backend);
 	int (*unmap_all)(struct iom_backend *backend, uint64_t least, uint64_t most);
 
 	/*
-	 * How many maps can be alive at once (UINT64_MAX: any number), and how many are (UINT64_MAX: the
-	 * kernel does not say).
+	 * How many maps can be alive at once (UINT64_MAX: any number), and how many are
+	 * (UINT64_MAX: the kernel does not say).
 	 */
 	void (*entries)(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
 

@@ -53,25 +53,25 @@
  *	-EIO         the kernel's answer contradicts its contract, or it refused to undo or to unmap;
  *	             what is left mapped is quarantined (see iom_unmap)
  *
- * Options.  An options struct begins with its own size (sizeof it); a NULL pointer, and every member
- * left zero, mean the default.  A size below that of the struct's first release (0: it was forgotten)
- * is -EINVAL.  Above that, a shorter struct, from an older version of this header, is read as if
- * padded with zeros, and a longer one with a non-zero tail is -E2BIG.
+ * Options.  An options struct begins with its own size (sizeof it); a NULL pointer, and every
+ * member left zero, mean the default.  A size below that of the struct's first release (0: it was
+ * forgotten) is -EINVAL.  Above that, a shorter struct, from an older version of this header, is
+ * read as if padded with zeros, and a longer one with a non-zero tail is -E2BIG.
  *
  * Threads.  All calls are thread-safe, except that iom_close() and iom_detach() must not race other
  * uses of the handle that they end.  iom_translate() and iom_iova_to_va() take no lock and make no
  * system call.  Only these two may be called from a signal handler.
  *
- * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them that
- * can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's copies of
- * the descriptors and nothing else.  Until the child does that, execs or exits, it keeps the devices
- * open after the parent has closed them.  Do not fork while another thread attaches, detaches or closes:
- * that child may have descriptors that it cannot close.
+ * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them
+ * that can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's
+ * copies of the descriptors and nothing else.  Until the child does that, execs or exits, it keeps
+ * the devices open after the parent has closed them.  Do not fork while another thread attaches,
+ * detaches or closes: that child may have descriptors that it cannot close.
  *
  * Manners.  The library never exits, aborts, prints (unless asked), touches signals or limits, or
  * leaves a descriptor that survives exec.  iom_open() reads two environment variables, by
- * secure_getenv(3): LIBIOMMU_BACKEND forces a backend, as iom_open_opts.backend does (which wins), and
- * LIBIOMMU_LOG (error, warn, info or debug) sends messages of that level and above to stderr.
+ * secure_getenv(3): LIBIOMMU_BACKEND forces a backend, as iom_open_opts.backend does (which wins),
+ * and LIBIOMMU_LOG (error, warn, info or debug) sends messages of that level and above to stderr.
  */
 #ifndef LIBIOMMU_H
 #define LIBIOMMU_H
@@ -124,16 +124,17 @@ struct iom_open_opts {
 	const char *backend; /* force this backend ("type1"); NULL: the best that works */
 	/*
 	 * Receives the library's messages of every level (enum iom_log_level), one line without a
-	 * newline each, in the thread that called the library, so perhaps in several at once, and with
-	 * internal locks held: it must not call the library.  NULL: none.
+	 * newline each, in the thread that called the library, so perhaps in several at once, and
+	 * with internal locks held: it must not call the library.  NULL: none.
 	 */
 	void (*log)(void *arg, int level, const char *message);
 	void *log_arg; /* handed to log as it is; must live until iom_close() returns */
 };
 
 /*
- * Open a domain.  No device node is opened until the first iom_attach(); the first one that succeeds
- * chooses the backend for the domain's life.  The domain is the caller's and ends with iom_close().
+ * Open a domain.  No device node is opened until the first iom_attach(); the first one that
+ * succeeds chooses the backend for the domain's life.  The domain is the caller's and ends with
+ * iom_close().
  *
  * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level), -E2BIG, -ENOMEM,
  * -EOPNOTSUPP (a kernel before 4.14).
@@ -143,19 +144,20 @@ int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 /*
  * Close a domain, its devices and its mappings.  Device descriptors are closed first, so that the
  * kernel stops the devices; then everything is unmapped, explicitly, so that neither a BAR that the
- * driver still has mapped nor a descriptor that somebody duplicated leaves memory in reach.  (These do
- * keep the kernel's group busy until they go too; the log says so.)  Every device, and every pointer
- * from the library that belongs to the domain, is dead afterwards.  NULL is ignored.
+ * driver still has mapped nor a descriptor that somebody duplicated leaves memory in reach.  (These
+ * do keep the kernel's group busy until they go too; the log says so.)  Every device, and every
+ * pointer from the library that belongs to the domain, is dead afterwards.  NULL is ignored.
  */
 void iom_close(struct iom_domain *dom);
 
-/* The name of the backend in use ("type1"), or NULL before the first attach succeeds.  Static storage. */
+/* The name of the backend in use ("type1"), or NULL before an attach succeeded.  Static storage. */
 const char *iom_backend(const struct iom_domain *dom);
 
 /*
- * Why each backend was taken or passed over, also after an attach that failed, the apertures and the
- * limits, as text for a person: a few lines, each ended by a newline.  Writes at most n bytes with the terminating NUL, and returns
- * the length of the whole text without it, like snprintf(); buf may be NULL if n is 0.
+ * Why each backend was taken or passed over, also after an attach that failed, the apertures and
+ * the limits, as text for a person: a few lines, each ended by a newline.  Writes at most n bytes
+ * with the terminating NUL, and returns the length of the whole text without it, like snprintf();
+ * buf may be NULL if n is 0.
  *
  * -EPERM.
  */
@@ -169,21 +171,22 @@ struct iom_attach_opts {
 };
 
 /*
- * Attach the PCI function at address ("0000:01:00.0"; "01:00.0" is in segment 0) to the domain.  The
- * function, and every other endpoint of its IOMMU group, must be bound to vfio-pci (or to a variant of
- * it) or to no driver.
+ * Attach the PCI function at address ("0000:01:00.0"; "01:00.0" is in segment 0) to the domain.
+ * The function, and every other endpoint of its IOMMU group, must be bound to vfio-pci (or to a
+ * variant of it) or to no driver.
  *
  * One IOVA serves every device of a domain.  So an attach may narrow the domain's apertures, and
  * fails, with nothing changed, if that or dma_bits would cut a live mapping (-EBUSY).
  *
- * Mappings outlive the last detach: the next attach makes them again, at the same IOVAs, with what is
- * at the same addresses then.  Until then the memory may not be pinned, but translate and unmap work.
+ * Mappings outlive the last detach: the next attach makes them again, at the same IOVAs, with what
+ * is at the same addresses then.  Until then the memory may not be pinned, but translate and unmap
+ * work.
  *
- * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU covers
- * it), -EBUSY (attached already; bound to a kernel driver; another function of its group is; held by
- * another process; a live mapping is in the way), -EACCES (device nodes; interrupts not isolated),
- * -ERANGE (dma_bits leave no IOVA that can be mapped), -EOPNOTSUPP (no backend works here), -EMFILE,
- * -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC and -EFAULT.
+ * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU
+ * covers it), -EBUSY (attached already; bound to a kernel driver; another function of its group is;
+ * held by another process; a live mapping is in the way), -EACCES (device nodes; interrupts not
+ * isolated), -ERANGE (dma_bits leave no IOVA that can be mapped), -EOPNOTSUPP (no backend works
+ * here), -EMFILE, -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC and -EFAULT.
  */
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *opts,
 	       struct iom_device **dev);
@@ -193,14 +196,14 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
  * its other devices, or for the next attach.
  *
  * Unmap the device's BARs, and close duplicates of its descriptor, before: then, when this returns,
- * the device can reach no memory through this domain.  Otherwise, while other devices are attached, its
- * group goes on reaching the domain's mappings, and the log warns.  NULL is ignored.
+ * the device can reach no memory through this domain.  Otherwise, while other devices are attached,
+ * its group goes on reaching the domain's mappings, and the log warns.  NULL is ignored.
  */
 void iom_detach(struct iom_device *dev);
 
 /*
- * The VFIO device descriptor: the driver's for BARs, config space, interrupts and reset.  The library
- * owns it and closes it at detach.  -EPERM.
+ * The VFIO device descriptor: the driver's for BARs, config space, interrupts and reset.  The
+ * library owns it and closes it at detach.  -EPERM.
  */
 int iom_device_fd(const struct iom_device *dev);
 
@@ -222,8 +225,8 @@ struct iom_aperture {
 
 /*
  * The domain's apertures, ascending.  A mapping must also end below 2^dma_bits of the narrowest
- * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is 0.
- * They change only by attach and detach.
+ * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is
+ * 0. They change only by attach and detach.
  *
  * -ENODEV (none is attached), -EPERM.
  */
@@ -238,8 +241,8 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 /* ---- Mappings --------------------------------------------------------------------------------- */
 
 /*
- * What the device may do with the memory.  Some IOMMUs cannot keep it from reading what it may write
- * (VT-d before Linux 6.16).
+ * What the device may do with the memory.  Some IOMMUs cannot keep it from reading what it may
+ * write (VT-d before Linux 6.16).
  */
 #define IOM_MAP_READ 0x1u
 #define IOM_MAP_WRITE 0x2u
@@ -256,9 +259,9 @@ struct iom_map_opts {
 
 /*
  * A mapping, for the caller to keep by value.  Members are read-only to the caller.  It stays good
- * until the mapping is unmapped; after that iom_unmap() knows it for stale by its generation, which is
- * unique in the process, even if the same IOVA was mapped anew.  A zeroed region is no mapping, and safe
- * to unmap (-ENOENT).  The layout of this struct is fixed.
+ * until the mapping is unmapped; after that iom_unmap() knows it for stale by its generation, which
+ * is unique in the process, even if the same IOVA was mapped anew.  A zeroed region is no mapping,
+ * and safe to unmap (-ENOENT).  The layout of this struct is fixed.
  */
 struct iom_region {
 	void *va;
@@ -271,57 +274,60 @@ struct iom_region {
 
 /*
  * Let the domain's devices reach length bytes of memory at va.  va, length and a fixed IOVA are
- * multiples of iom_page_size().  Every page must be accessible; pages not touched yet are faulted in.
- * The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the device
- * reaches these very pages, even after munmap(), mremap() or madvise(MADV_DONTNEED): unmap here first.
- * Device BARs are not supported.
+ * multiples of iom_page_size().  Every page must be accessible; pages not touched yet are faulted
+ * in.  The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the
+ * device reaches these very pages, even after munmap(), mremap() or madvise(MADV_DONTNEED): unmap
+ * here first.  Device BARs are not supported.
  *
  * Without IOM_MAP_FIXED the library chooses an IOVA: above 4 GiB if there is room, else below, but
  * never in page 0; there, one where the IOMMU can use its largest pages for the range; never above
- * opts->limit or what the narrowest attached device can drive; and never where a PCI function or bridge
- * of the machine decodes memory, for DMA to there need not reach the IOMMU.  A fixed IOVA may lie there,
- * at the caller's risk.
+ * opts->limit or what the narrowest attached device can drive; and never where a PCI function or
+ * bridge of the machine decodes memory, for DMA to there need not reach the IOMMU.  A fixed IOVA
+ * may lie there, at the caller's risk.
  *
- * With IOM_MAP_READ alone, kernels before 6.2 have private memory that nobody wrote yet pinned for writing
- * first, for a moment; else the device would never see what is written later.
+ * With IOM_MAP_READ alone, kernels before 6.2 have private memory that nobody wrote yet pinned for
+ * writing first, for a moment; else the device would never see what is written later.
  *
- * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges that were
- * ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close() only.
+ * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges
+ * that were ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close()
+ * only.
  *
- * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova without
- * IOM_MAP_FIXED, or this without opts), -E2BIG, -ERANGE, -EEXIST (also while another thread maps or
- * unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached), -EIO (also instead of the
- * first error, if the kernel refused to undo), -EPERM.
+ * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova
+ * without IOM_MAP_FIXED, or this without opts), -E2BIG, -ERANGE, -EEXIST (also while another thread
+ * maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached), -EIO (also
+ * instead of the first error, if the kernel refused to undo), -EPERM.
  */
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
 	    const struct iom_map_opts *opts, struct iom_region *region);
 
 /*
- * Unmap a region.  When it returns 0, the device cannot reach the memory any more, and the IOVA may be
- * given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the same
- * unmap under way in another thread waits for it.
+ * Unmap a region.  When it returns 0, the device cannot reach the memory any more, and the IOVA may
+ * be given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the
+ * same unmap under way in another thread waits for it.
  *
  * If the kernel refuses (-EIO), the mapping's IOVA range is quarantined: translate does not know it
  * any more, and it is not given out again before iom_close(); the memory itself may be mapped again
  * elsewhere.  The device may still reach it: keep it until every device is detached.  Unmapping the
  * same again is -EIO again.
  *
- * -EINVAL (region is NULL), -ENOENT (it was unmapped before, or is none of this domain), -EIO, -EPERM.
+ * -EINVAL (region is NULL), -ENOENT (it was unmapped before, or is none of this domain), -EIO,
+ * -EPERM.
  */
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
 
 /*
- * Unmap every mapping in an IOVA range, which must begin and end where mappings do, and have no gap.
- * It waits, like iom_unmap(), for what another thread is mapping or unmapping there.
+ * Unmap every mapping in an IOVA range, which must begin and end where mappings do, and have no
+ * gap.  It waits, like iom_unmap(), for what another thread is mapping or unmapping there.
  *
- * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past 2^64),
- * -ENOENT or -EIO (the first part that is not mapped, or quarantined), -EINVAL (a mapping would be cut).
- * -EIO from the kernel: all of the range is quarantined.
+ * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past
+ * 2^64), -ENOENT or -EIO (the first part that is not mapped, or quarantined), -EINVAL (a mapping
+ * would be cut). -EIO from the kernel: all of the range is quarantined.
  */
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length);
 
 /*
- * Unmap everything.  -EIO (what could not be unmapped is quarantined; all else is unmapped), -EPERM.
+ * Unmap everything.  -EIO (what could not be unmapped is quarantined; all else is unmapped),
+ * -EPERM.
  */
 int iom_unmap_all(struct iom_domain *dom);
 
@@ -334,9 +340,9 @@ static inline iom_iova_t iom_region_iova(const struct iom_region *region, const 
 }
 
 /*
- * The IOVA of va, and how many of the length bytes from there are contiguous in IOVAs as well.  That
- * is a guaranteed minimum: at least the smallest of length, the bytes left in the mapping, and 2 MiB.
- * If it is less than length, ask again at va + *contiguous.
+ * The IOVA of va, and how many of the length bytes from there are contiguous in IOVAs as well.
+ * That is a guaranteed minimum: at least the smallest of length, the bytes left in the mapping, and
+ * 2 MiB. If it is less than length, ask again at va + *contiguous.
  *
  * A call that races the unmap of the same memory finds either the mapping or -ENOENT.
  *
@@ -346,8 +352,8 @@ int iom_translate(const struct iom_domain *dom, const void *va, uint64_t length,
 		  uint64_t *contiguous);
 
 /*
- * The other way round: the address of the memory behind an IOVA, aliases included, and how many of the
- * length bytes are contiguous, as for iom_translate().
+ * The other way round: the address of the memory behind an IOVA, aliases included, and how many of
+ * the length bytes are contiguous, as for iom_translate().
  *
  * -ENOENT (nothing is mapped there), -EINVAL (length 0), -EPERM.
  */
@@ -368,8 +374,8 @@ struct iom_counters {
 };
 
 /*
- * Read the counters into a struct of the size that the caller set; a longer one has its tail zeroed.
- * -EINVAL (counters->size), -EPERM.
+ * Read the counters into a struct of the size that the caller set; a longer one has its tail
+ * zeroed.  -EINVAL (counters->size), -EPERM.
  */
 int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counters);
 

@@ -189,9 +189,9 @@ static int subtract(void *automatic, uint64_t start, uint64_t last)
 }
 
 /*
- * DMA to an address that a PCI function or bridge on the way decodes may end there and never reach the
- * IOMMU.  The kernel's own DMA API keeps out of the windows of host bridges, too (iova_reserve_pci_windows
- * in drivers/iommu/dma-iommu.c), but VFIO does not tell them.
+ * DMA to an address that a PCI function or bridge on the way decodes may end there and never reach
+ * the IOMMU.  The kernel's own DMA API keeps out of the windows of host bridges, too
+ * (iova_reserve_pci_windows in drivers/iommu/dma-iommu.c), but VFIO does not tell them.
  */
 static int leave_out_pci_memory(const struct iom_domain *dom, struct view *view)
 {
@@ -305,8 +305,8 @@ static int attach_by(struct iom_domain *dom, const struct iom_backend_ops *ops,
 }
 
 /*
- * Try the backends in order of preference, or the one that was forced.  What the last one says stays
- * as the error: the earlier ones are in iom_explain().
+ * Try the backends in order of preference, or the one that was forced.  What the last one says
+ * stays as the error: the earlier ones are in iom_explain().
  */
 static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
 {

@@ -5,8 +5,8 @@
 #include "error.h"
 
 /*
- * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a thread
- * that exists in the parent only.
+ * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a
+ * thread that exists in the parent only.
  */
 static void forget(struct iom_domain *dom)
 {

@@ -42,8 +42,8 @@ struct iom_domain {
 	uint64_t page_size;                   /* 0 while no device is attached */
 
 	/*
-	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across its
-	 * kernel call.  It covers all that follows up to table.
+	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across
+	 * its kernel call.  It covers all that follows up to table.
 	 */
 	pthread_rwlock_t topology;
 	struct iom_backend *backend; /* NULL until the first attach that succeeds */
@@ -86,14 +86,14 @@ int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map, b
 int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);
 
 /*
- * Unmap everything, in the kernel as well if it has it: what iom_unmap_all(), and the end of the domain,
- * do.  topology is held for writing.
+ * Unmap everything, in the kernel as well if it has it: what iom_unmap_all(), and the end of the
+ * domain, do.  topology is held for writing.
  */
 int iom_unmap_everything(struct iom_domain *dom);
 
 /*
- * Unmap in the kernel what it would otherwise drop with the last device, or, while that one's group is kept
- * busy, would not; the domain's own tables stay.  topology is held for writing.
+ * Unmap in the kernel what it would otherwise drop with the last device, or, while that one's group
+ * is kept busy, would not; the domain's own tables stay.  topology is held for writing.
  */
 void iom_kernel_forget(struct iom_domain *dom);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Read before every source file of the library (lib/local.mk: -include).  The library is compiled with
- * hidden visibility; what the public header declares is the exception.  Which of it is exported
- * under which version says libiommu.map.
+ * Read before every source file of the library (lib/local.mk: -include).  The library is compiled
+ * with hidden visibility; what the public header declares is the exception.  Which of it is
+ * exported under which version says libiommu.map.
  */
 #ifndef IOM_EXPORTS_H
 #define IOM_EXPORTS_H

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Copy the caller's options (NULL: all defaults) into a struct of ours of size n.  What the caller's
- * lacks reads as zero; where it is longer, its tail must be zero: -E2BIG.  A size below that of the
- * first release is -EINVAL.  what names the struct in the sentence.
+ * Copy the caller's options (NULL: all defaults) into a struct of ours of size n.  What the
+ * caller's lacks reads as zero; where it is longer, its tail must be zero: -E2BIG.  A size below
+ * that of the first release is -EINVAL.  what names the struct in the sentence.
  */
 int iom_options_read(void *ours, size_t n, size_t first_release, const void *callers,
 		     const char *what);

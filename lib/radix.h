@@ -6,8 +6,8 @@
  * mapping in which key and value are aligned alike are single slots.  The smallest unit is 4 KiB:
  * larger pages that are no level are slots repeated.
  *
- * A slot is one atomic word, and everything that a reader needs is in it: readers never touch memory
- * that is freed before the domain closes.
+ * A slot is one atomic word, and everything that a reader needs is in it: readers never touch
+ * memory that is freed before the domain closes.
  *
  *	0                          empty
  *	table pointer              bits 0 and 1 are clear
@@ -16,8 +16,8 @@
  *	                           beginning, saturating
  *	CLAIMED                    spoken for by a map or unmap under way; a miss to readers
  *
- * Loads are relaxed: tables start as zeros from the kernel and all that is stored in them is atomic,
- * so a reader that was told of a mapping (with any synchronisation at all) sees it.
+ * Loads are relaxed: tables start as zeros from the kernel and all that is stored in them is
+ * atomic, so a reader that was told of a mapping (with any synchronisation at all) sees it.
  */
 #ifndef IOM_RADIX_H
 #define IOM_RADIX_H
@@ -70,9 +70,9 @@ void iom_radix_destroy(struct iom_radix *radix);
 /*
  * The writers: [key, key + length) in whole units, one thread at a time.
  *
- * claim makes an empty range CLAIMED and allocates all its tables, so that the calls after it cannot
- * fail; value is what will be published.  -EEXIST (with the first key that is taken in *taken), -ERANGE
- * (a key too wide) or -ENOMEM, and nothing is claimed.
+ * claim makes an empty range CLAIMED and allocates all its tables, so that the calls after it
+ * cannot fail; value is what will be published.  -EEXIST (with the first key that is taken in
+ * *taken), -ERANGE (a key too wide) or -ENOMEM, and nothing is claimed.
  */
 int iom_radix_claim(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		    uint64_t *taken);

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /*
- * A treap: a search tree by start that is a heap by priority, the priority being a hash of the node's
- * address, which makes it balanced in expectation with nothing to store.
+ * A treap: a search tree by start that is a heap by priority, the priority being a hash of the
+ * node's address, which makes it balanced in expectation with nothing to store.
  */
 static uint64_t priority(const struct iom_span *span)
 {
@@ -193,9 +193,9 @@ static bool search(const struct iom_span *tree, const struct iom_fit *fit, uint6
 bool iom_space_fit(const struct iom_space *space, const struct iom_fit *fit, uint64_t *start)
 {
 	/*
-	 * A gap of the right size may lie wrong for a large alignment, and there may be many such.  So
-	 * look at some of them for the lowest fit; then at those where size alone guarantees one; and
-	 * only then, when the space is nearly full, at all.
+	 * A gap of the right size may lie wrong for a large alignment, and there may be many such.
+	 * So look at some of them for the lowest fit; then at those where size alone guarantees
+	 * one; and only then, when the space is nearly full, at all.
 	 */
 	unsigned int some = 64, all = UINT32_MAX;
 	uint64_t sure = fit->count + fit->align - 1;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The IOVA space of a domain: one balanced tree of everything that occupies a part of it, be it a
- * mapping, a quarantined range or a hole between apertures.  Each node knows the free gap in front of
- * it and the largest gap below it, so that fixed requests, automatic ones and unmapping all look at
- * the same truth, each in O(log n), and freeing never allocates.
+ * mapping, a quarantined range or a hole between apertures.  Each node knows the free gap in front
+ * of it and the largest gap below it, so that fixed requests, automatic ones and unmapping all look
+ * at the same truth, each in O(log n), and freeing never allocates.
  *
- * Positions are counted in units of 4 KiB: the whole 64-bit space is 2^52 of them, and an end needs no
- * special case.  The caller serialises all calls.
+ * Positions are counted in units of 4 KiB: the whole 64-bit space is 2^52 of them, and an end needs
+ * no special case.  The caller serialises all calls.
  */
 #ifndef IOM_SPACE_H
 #define IOM_SPACE_H

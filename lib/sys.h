@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of system calls.  Everything that libiommu asks of the kernel goes through one of these,
- * given when the domain is opened, so that the same code runs on the real system, on the simulated
- * kernel, and under a test that fails the n-th call.
+ * The table of system calls.  Everything that libiommu asks of the kernel goes through one of
+ * these, given when the domain is opened, so that the same code runs on the real system, on the
+ * simulated kernel, and under a test that fails the n-th call.
  *
  * Every function returns a negative errno on failure.  ctx is the table's own.
  */

@@ -21,8 +21,8 @@ int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address);
 int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *driver, size_t n);
 
 /*
- * The memory that PCI functions and bridges decode, all of the machine's: a call of range with each.  What
- * cannot be read is left out; a non-zero answer ends it.
+ * The memory that PCI functions and bridges decode, all of the machine's: a call of range with
+ * each.  What cannot be read is left out; a non-zero answer ends it.
  */
 typedef int iom_sysfs_range_fn(void *arg, uint64_t start, uint64_t last);
 int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg);

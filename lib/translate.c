@@ -4,8 +4,8 @@
 #include "domain.h"
 
 /*
- * The I/O path.  A forked child finds the top tables wiped, so it always comes to a miss, and only a
- * miss asks whose domain this is.
+ * The I/O path.  A forked child finds the top tables wiped, so it always comes to a miss, and only
+ * a miss asks whose domain this is.
  */
 static inline int look_up(const struct iom_domain *dom, const struct iom_radix *radix, uint64_t key,
 			  uint64_t length, uint64_t *value, uint64_t *contiguous)

@@ -43,17 +43,17 @@ static void withdraw(struct iom_domain *dom, struct iom_span *span)
 }
 
 /*
- * All mappings in units [start, end): their range is checked, they are taken out of the tables, unmapped
- * with one kernel call, and only then is their IOVA free: freed before, it could be mapped anew by
- * another thread and then cleared by our call.
+ * All mappings in units [start, end): their range is checked, they are taken out of the tables,
+ * unmapped with one kernel call, and only then is their IOVA free: freed before, it could be mapped
+ * anew by another thread and then cleared by our call.
  */
 struct range {
 	uint64_t start, end;
 };
 
 /*
- * Wait until nothing in the range is being mapped or unmapped that was so when we came.  What begins later
- * is not waited for: it could go on for ever.  The table lock is held.
+ * Wait until nothing in the range is being mapped or unmapped that was so when we came.  What
+ * begins later is not waited for: it could go on for ever.  The table lock is held.
  */
 static void wait_settled(struct iom_domain *dom, const struct range *range)
 {

@@ -13,8 +13,8 @@
 #define ANSWER_MAX (UINT32_C(1) << 20)
 
 /*
- * The smallest struct that has the capability offset.  Kernels of the same interface version end the
- * struct at 20 or at 24 bytes.
+ * The smallest struct that has the capability offset.  Kernels of the same interface version end
+ * the struct at 20 or at 24 bytes.
  */
 #define CAPS_MIN (offsetof(struct vfio_iommu_type1_info, cap_offset) + sizeof(uint32_t))
 

@@ -17,8 +17,8 @@ struct iom_type1_info {
 };
 
 /*
- * Read the kernel's answer, n bytes that begin with a struct vfio_iommu_type1_info.  Capabilities may
- * be unaligned, in any order and of unknown kinds; what points outside, or never ends, is -EIO.
+ * Read the kernel's answer, n bytes that begin with a struct vfio_iommu_type1_info.  Capabilities
+ * may be unaligned, in any order and of unknown kinds; what points outside, or never ends, is -EIO.
  */
 int iom_type1_parse_info(const void *answer, size_t n, struct iom_type1_info *info);
 

@@ -179,8 +179,8 @@ static int type1_apertures(struct iom_backend *backend, struct iom_aperture_set 
 	if (ret < 0)
 		return ret;
 	/*
-	 * Before Linux 6.18 a mapping that ends at 2^64 cannot be unmapped: the end wraps to 0, and the
-	 * kernel unmaps nothing, with success.  So give up the last page.
+	 * Before Linux 6.18 a mapping that ends at 2^64 cannot be unmapped: the end wraps to 0, and
+	 * the kernel unmaps nothing, with success.  So give up the last page.
 	 */
 	for (i = 0; i < info.apertures.n; i++)
 		if (info.apertures.v[i].last == UINT64_MAX)
@@ -269,10 +269,10 @@ static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t leng
 }
 
 /*
- * Private memory that nobody has written yet is a page that all of it shares (the zero page, or a file's).
- * Before Linux 6.2, pinning it for reading pins that one, and the device never sees what is written later.
- * So have it pinned for writing first, which gives the process pages of its own; memory that it may not
- * write needs none.
+ * Private memory that nobody has written yet is a page that all of it shares (the zero page, or a
+ * file's). Before Linux 6.2, pinning it for reading pins that one, and the device never sees what
+ * is written later.  So have it pinned for writing first, which gives the process pages of its own;
+ * memory that it may not write needs none.
  */
 static int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece,
 			  bool *left)

@@ -22,8 +22,8 @@ struct iom_vfio {
 typedef int iom_vfio_join_fn(struct iom_backend *backend, struct iom_vfio_group *group, bool first);
 
 /*
- * Attach a device: check its driver, open its group if no other device of it is attached, let join put
- * it into the container (which is open), and get the device's fd.  All undone on failure.
+ * Attach a device: check its driver, open its group if no other device of it is attached, let join
+ * put it into the container (which is open), and get the device's fd.  All undone on failure.
  */
 int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 		    struct iom_backend_device *dev, iom_vfio_join_fn *join);
