@@ -193,7 +193,7 @@ START_TEST(a_huge_mapping)
 		.size = sizeof(config),
 		.memory = IOM_SIM_MEMORY_MAPS,
 	};
-	const uint64_t length = 64 * GIB + 5 * PAGE;
+	const uint64_t length = 8 * GIB + 5 * PAGE;
 	char *huge = rig_memory_at(length, GIB, 0x12345000);
 	struct iom_region region;
 	uint64_t iova, run, before;
