@@ -56,7 +56,8 @@
  * Options.  An options struct begins with its own size (sizeof it); a NULL pointer, and every
  * member left zero, mean the default.  A size below that of the struct's first release (0: it was
  * forgotten) is -EINVAL.  Above that, a shorter struct, from an older version of this header, is
- * read as if padded with zeros, and a longer one with a non-zero tail is -E2BIG.
+ * read as if padded with zeros, and a longer one with a non-zero tail, or of more than 4096 bytes,
+ * is -E2BIG.
  *
  * Threads.  All calls are thread-safe, except that iom_close() and iom_detach() must not race other
  * uses of the handle that they end.  iom_translate() and iom_iova_to_va() take no lock and make no

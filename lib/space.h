@@ -60,7 +60,10 @@ bool iom_space_is_free(const struct iom_space *space, uint64_t start, uint64_t e
 void iom_space_insert(struct iom_space *space, struct iom_span *span);
 void iom_space_remove(struct iom_space *space, struct iom_span *span);
 
-/* The lowest fit; false if there is none. */
+/*
+ * A fit, the lowest one unless many gaps are large enough but lie wrong for the alignment; false if
+ * there is none.
+ */
 bool iom_space_fit(const struct iom_space *space, const struct iom_fit *fit, uint64_t *start);
 
 #endif

@@ -18,6 +18,8 @@ unit_tests = \
 	%D%/test_memlock \
 	%D%/test_nvme_example \
 	%D%/test_options \
+	%D%/test_pci_memory \
+	%D%/test_pins \
 	%D%/test_placement \
 	%D%/test_quarantine \
 	%D%/test_radix \

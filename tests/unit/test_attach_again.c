@@ -461,46 +461,6 @@ START_TEST(after_a_group_that_stays_busy)
 }
 END_TEST
 
-/* Kernels before 6.2 need a write pin first; later ones do not, nor does memory that may not be written. */
-static const struct {
-	unsigned int kernel;
-	int protection;
-	unsigned int flags, maps, unmaps;
-} read_only[] = {
-	{ 601, PROT_READ | PROT_WRITE, IOM_MAP_READ, 2, 1 },
-	{ 601, PROT_READ | PROT_WRITE, IOM_MAP_RW, 1, 0 },
-	{ 601, PROT_READ, IOM_MAP_READ, 2, 0 },
-	{ 612, PROT_READ | PROT_WRITE, IOM_MAP_READ, 1, 0 },
-};
-
-START_TEST(pins_for_reading)
-{
-	struct iom_sim_config old = { .size = sizeof(old), .kernel = read_only[_i].kernel };
-	struct iom_device *dev;
-	struct iom_region region;
-	unsigned int maps, unmaps;
-	char *memory;
-
-	rig_restart(&old);
-	memory = rig_memory(PAGE);
-	ck_assert_int_eq(mprotect(memory, PAGE, read_only[_i].protection), 0);
-	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
-	unmaps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA);
-	ck_assert_ok(iom_map(rig.dom, memory, PAGE, read_only[_i].flags, NULL, &region));
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA),
-			  unmaps + read_only[_i].unmaps);
-
-	/* and so when they are made again */
-	iom_detach(rig.nvme);
-	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
-	ck_assert_ok(attach(NVME, &dev));
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
-	ck_assert_int_eq(iom_sim_dma_write(rig.sim, NVME, region.iova, "x", 1),
-			 read_only[_i].flags & IOM_MAP_WRITE ? 0 : -EFAULT);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("attach_again");
@@ -525,7 +485,6 @@ int main(void)
 	tcase_add_test(again, surprise_removal);
 	tcase_add_test(again, over_and_over);
 	tcase_add_test(again, after_a_group_that_stays_busy);
-	tcase_add_loop_test(again, pins_for_reading, 0, ARRAY_SIZE(read_only));
 	suite_add_tcase(suite, narrow);
 	suite_add_tcase(suite, again);
 	return run_suite(suite);
