@@ -27,12 +27,14 @@ show_tail()
 # show_failure LOG: what looks like the reason, and the end.
 show_failure()
 {
-	grep -nE '(error|warning):|^not ok |^FAIL|^ERROR|\*\*\*|ERROR SUMMARY: [1-9]|runtime error' "$1" | head -n 20 |
-		sed 's/^/    | /' || true
+	local reason='(error|warning):|^not ok |^FAIL|^ERROR|\*\*\*|SUMMARY: [1-9]|runtime error'
+
+	grep -nE "$reason" "$1" | head -n 20 | sed 's/^/    | /' || true
 	show_tail "$1" 15
 }
 
-# The cache outlives builds: apt lists, kernels, busybox. HOME may be unset or belong to somebody else.
+# The cache outlives builds: apt lists, kernels, busybox. HOME may be unset or belong to somebody
+# else.
 cache_dir()
 {
 	local dir=${LIBIOMMU_CACHE:-}
@@ -73,8 +75,8 @@ quiet_log()
 
 # --- apt, with lists and sources of our own -----------------------------------------------------
 #
-# Debian 12 with bookworm-backports, which machines rarely have configured. Mirrors are those that the
-# machine's own apt uses; its configuration, lists and pins stay as they are.
+# Debian 12 with bookworm-backports, which machines rarely have configured. Mirrors are those that
+# the machine's own apt uses; its configuration, lists and pins stay as they are.
 
 # machine_sources: "URI RELEASE CODENAME" of each Debian 12 source that the machine knows.
 machine_sources()
@@ -93,18 +95,21 @@ apt_sources()
 
 	found=$(machine_sources)
 	if ! grep -q ' bookworm$' <<<"$found" && [ "$(id -u)" = 0 ]; then
-		# A fresh root has no lists, and without them apt does not tell which release a source is.
+		# A fresh root has no lists, and without them apt does not tell which release a
+		# source is.
 		apt-get -q update >>"$2" 2>&1 || true
 		found=$(machine_sources)
 	fi
 	main=$(awk '$3 == "bookworm" { print $1; exit }' <<<"$found")
 	if [ -z "$main" ]; then
-		say "apt knows no Debian 12 (bookworm) source: check its sources and run 'apt-get update' as root"
+		say "apt knows no Debian 12 (bookworm) source:" \
+			"check its sources and run 'apt-get update' as root"
 		return 1
 	fi
 	{
 		awk '{ print "deb", $1, $2, "main" }' <<<"$found"
-		grep -q ' bookworm-backports$' <<<"$found" || echo "deb $main bookworm-backports main"
+		grep -q ' bookworm-backports$' <<<"$found" ||
+			echo "deb $main bookworm-backports main"
 	} >"$1"
 }
 
@@ -125,7 +130,8 @@ apt_world()
 		-o DPkg::Lock::Timeout=300)
 	if [ "$1" != "$native" ]; then
 		: >"$dir/status"
-		APT+=(-o "APT::Architecture=$1" -o "APT::Architectures=$1" -o "Dir::State::status=$dir/status")
+		APT+=(-o "APT::Architecture=$1" -o "APT::Architectures=$1"
+			-o "Dir::State::status=$dir/status")
 	fi
 	if [ ! -e "$dir/updated" ] || [ -n "$(find "$dir/updated" -mtime +7)" ]; then
 		# Old lists still serve when the mirror cannot be reached.
@@ -155,8 +161,8 @@ lock_cache()
 
 unlock_cache() { exec 9>&-; }
 
-# source_tree SOURCE BUILD: prints a source tree that can be built outside of itself: SOURCE, or a copy below BUILD when
-# somebody has configured SOURCE in place, which VPATH builds refuse.
+# source_tree SOURCE BUILD: prints a source tree that can be built outside of itself: SOURCE, or a
+# copy below BUILD when somebody has configured SOURCE in place, which VPATH builds refuse.
 source_tree()
 {
 	if [ ! -e "$1/config.status" ]; then
@@ -166,8 +172,8 @@ source_tree()
 	copy_source "$1" "$2/source" >&2 && echo "$2/source"
 }
 
-# copy_source SOURCE COPY: the sources alone, without what builds in place have left; COPY may lie inside SOURCE, and so
-# may build folders, which are left out.
+# copy_source SOURCE COPY: the sources alone, without what builds in place have left; COPY may lie
+# inside SOURCE, and so may build folders, which are left out.
 copy_source()
 {
 	local list=$2.list
@@ -176,18 +182,19 @@ copy_source()
 	mkdir -p "$2"
 	(
 		cd "$1" &&
-		find . -mindepth 1 \( -path "./${2#"$1"/}" -o -path ./.git -o -path ./build -o -name .libs -o -name .deps -o \
-			-name autom4te.cache -o -type d -exec test -e {}/config.status \; \) -prune -o \
-			-type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' ! -name '*.log' ! -name '*.trs' \
-			! -path ./config.status ! -path ./config.h ! -path ./stamp-h1 ! -path ./Makefile \
-			! -path ./libtool -print0
+		find . -mindepth 1 \( -path "./${2#"$1"/}" -o -path ./.git -o -path ./build \
+			-o -name .libs -o -name .deps -o -name autom4te.cache \
+			-o -type d -exec test -e {}/config.status \; \) -prune \
+			-o -type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' ! -name '*.log' \
+			! -name '*.trs' ! -path ./config.status ! -path ./config.h \
+			! -path ./stamp-h1 ! -path ./Makefile ! -path ./libtool -print0
 	) >"$list"
 	(cd "$1" && tar -cf - --null -T "$list") | tar -xf - -C "$2"
 	rm -f "$list"
 }
 
-# build_dir SOURCE [WISH]: prints the folder to build in: WISH (unless it is SOURCE itself), LIBIOMMU_BUILD, build/ of the
-# source, which git then ignores, or a temporary one.
+# build_dir SOURCE [WISH]: prints the folder to build in: WISH (unless it is SOURCE itself),
+# LIBIOMMU_BUILD, build/ of the source, which git then ignores, or a temporary one.
 build_dir()
 {
 	local dir=${2:-}
@@ -202,7 +209,8 @@ build_dir()
 		dir=$1/build
 		echo '*' >"$dir/.gitignore"
 	else
-		dir=$(mktemp -d "${TMPDIR:-/tmp}/libiommu-build.XXXXXX") || die "no folder to build in: set LIBIOMMU_BUILD"
+		dir=$(mktemp -d "${TMPDIR:-/tmp}/libiommu-build.XXXXXX") ||
+			die "no folder to build in: set LIBIOMMU_BUILD"
 	fi
 	(cd "$dir" && pwd)
 }
@@ -213,7 +221,8 @@ ready_configure()
 	local newer=
 	[ ! -e "$1/configure" ] ||
 		newer=$(find "$1" -path "$1/build" -prune -o \
-			\( -name local.mk -o -name Makefile.am -o -name configure.ac \) -newer "$1/configure" -print)
+			\( -name local.mk -o -name Makefile.am -o -name configure.ac \) \
+			-newer "$1/configure" -print)
 	if [ ! -e "$1/configure" ] || [ ! -e "$1/Makefile.in" ] || [ -n "$newer" ]; then
 		(cd "$1" && autoreconf -fi)
 	fi

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Replaces the one line that is, but for its indentation, ENVIRON["FROM"] by ENVIRON["TO"]. Status 1 if there is none or
-# more than one.
+# Replaces the one line that is, but for its indentation, ENVIRON["FROM"] by ENVIRON["TO"]. Status 1
+# if there is none or more than one.
 {
 	text = $0
 	sub(/^[ \t]+/, "", text)

@@ -3,11 +3,13 @@
 # The programs that run in guests: a static build of their own for each architecture.
 
 # shellcheck disable=SC2034 # for those who call build_programs
-guest_targets="tests/contract/contract tests/conformance/conformance examples/nvme_poll tests/vm/guest/cksum"
+guest_targets="tests/contract/contract tests/conformance/conformance examples/nvme_poll
+	tests/vm/guest/cksum"
 # shellcheck disable=SC2034
 demo_targets="examples/nvme_poll tests/vm/guest/cksum"
 
-# build_programs SOURCE FOLDER TARGETS: sets PROGRAMS, the folder that holds the built programs and nothing else.
+# build_programs SOURCE FOLDER TARGETS: sets PROGRAMS, the folder that holds the built programs and
+# nothing else.
 build_programs()
 {
 	local dir=$2 log=$2.log target
@@ -15,13 +17,14 @@ build_programs()
 	PROGRAMS=$dir/guest-programs
 	rm -rf "$PROGRAMS"
 	mkdir -p "$PROGRAMS"
-	# This make is not part of a make that may have called us. Where configure itself is out of date, make runs it
-	# again, and must not hand it libtool's flag.
+	# This make is not part of a make that may have called us. Where configure itself is out of
+	# date, make runs it again, and must not hand it libtool's flag.
 	# shellcheck disable=SC2086 # a list of targets
 	(
 		unset MAKEFLAGS MFLAGS MAKELEVEL
 		cd "$dir" &&
-		{ [ -e config.status ] || "$1/configure" --disable-shared ${cross:+"--host=$triplet"}; } &&
+		{ [ -e config.status ] ||
+			"$1/configure" --disable-shared ${cross:+"--host=$triplet"}; } &&
 		make Makefile && make -j"$(nproc)" LDFLAGS=-all-static $3
 	) >"$log" 2>&1 </dev/null || return 1
 	for target in $3; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of the row and its architecture; PACKAGE
 # Packages that guests are made of, unpacked in the cache and never installed: kernels, busybox.
-# A folder of the cache is named after package and version; it is filled under another name and renamed, so a
-# folder that is there is whole.
+# A folder of the cache is named after package and version; it is filled under another name and
+# renamed, so a folder that is there is whole.
 
 # newest_package SPEC: "NAME VERSION" of the newest package that SPEC (SUITE:REGEX) admits.
 newest_package()
@@ -14,7 +14,8 @@ newest_package()
 		grep -Ex "$regex" || true)
 	[ ${#names[@]} -gt 0 ] || return 0
 	apt-cache "${APT[@]}" madison "${names[@]}" |
-		awk -F ' *[|] *' -v suite=" $suite/" '$3 ~ suite { sub(/^ */, "", $1); print $2, $1 }' |
+		awk -F ' *[|] *' -v suite=" $suite/" '
+			$3 ~ suite { sub(/^ */, "", $1); print $2, $1 }' |
 		sort -V | awk 'END { if (NR) print $2, $1 }'
 }
 
@@ -30,7 +31,8 @@ unpack_package()
 {
 	local tmp
 
-	# Half a package of somebody who was interrupted (the lock is ours), and what nobody has used for long.
+	# Half a package of somebody who was interrupted (the lock is ours), and what nobody has
+	# used for long.
 	rm -rf "$CACHE"/packages/.new.*
 	find "$CACHE/packages" -mindepth 1 -maxdepth 1 -mtime +60 -exec rm -rf {} +
 	tmp=$(mktemp -d "$CACHE/packages/.new.XXXXXX") || return 1
@@ -55,7 +57,8 @@ index_modules()
 	done
 }
 
-# try_package SPEC: sets PACKAGE, the folder of the newest package that the lists name, fetched if need be.
+# try_package SPEC: sets PACKAGE, the folder of the newest package that the lists name, fetched if
+# need be.
 try_package()
 {
 	local name version folder
@@ -81,7 +84,8 @@ fetch_package()
 	   # The lists may name a package that has left the mirror since.
 	   ! { apt_update "$FETCH_LOG" && try_package "$1"; }; then
 		folder=$(newest_cached "$1") || true
-		[ -n "$folder" ] || die "no package matches $1, on the mirror or in $CACHE; see $FETCH_LOG"
+		[ -n "$folder" ] ||
+			die "no package matches $1, on the mirror or in $CACHE; see $FETCH_LOG"
 		say "the mirror cannot be reached; from the cache: $folder"
 		PACKAGE=$CACHE/packages/$folder
 	fi

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2154 # variables of the row and its architecture
-# The guest's whole file system: busybox, the suites, the programs under test and a few modules of its kernel.
+# The guest's whole file system: busybox, the suites, the programs under test and a few modules of
+# its kernel.
 
 # unpack_module FILE FOLDER: prints the module's plain name.
 unpack_module()
@@ -17,7 +18,8 @@ unpack_module()
 	echo "$name"
 }
 
-# add_modules KERNEL FOLDER: the modules of $modules and what they need, with their order of loading.
+# add_modules KERNEL FOLDER: the modules of $modules and what they need, with their order of
+# loading.
 add_modules()
 {
 	local release module path
@@ -43,7 +45,8 @@ make_initramfs()
 	cp -r "$VM_SRC/guest/init" "$VM_SRC"/guest/*.sh "$VM_SRC/guest/suites" "$root/guest/"
 	mv "$root/guest/init" "$root/init"
 	chmod 755 "$root/init"
-	cp "$2"/bin/busybox "$root/bin/" 2>/dev/null || cp "$2"/usr/bin/busybox "$root/bin/" || return 1
+	cp "$2"/bin/busybox "$root/bin/" 2>/dev/null ||
+		cp "$2"/usr/bin/busybox "$root/bin/" || return 1
 	cp "$3"/* "$root/guest/bin/" || return 1
 	mv "$root/guest/bin/cksum" "$root/bin/cksum"
 	add_modules "$1" "$root/modules" || return 1

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Judges one row. Reads, in this order, the files allow, manifest, console and results (variable kind says which), and
-# prints one line "pass|fail|n/a NAME[ - WHY]" for each name of the manifest, each other result, and row/kernel-log.
-# Variables: row; edu, that device's address; suites, those that ran, separated by blanks: names of others are left out.
+# Judges one row. Reads, in this order, the files allow, manifest, console and results (variable
+# kind says which), and prints one line "pass|fail|n/a NAME[ - WHY]" for each name of the manifest,
+# each other result, and row/kernel-log. Variables: row; edu, that device's address; suites, those
+# that ran, separated by blanks: names of others are left out, unless whole is set.
 
 function wanted(name,    suite)
 {
@@ -22,7 +23,8 @@ function number(hex,    i, value)
 # fault_of LINE: sets fault_bdf and fault_addr when the kernel reports a DMA fault in it.
 function fault_of(line,    rest)
 {
-	# DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0x1002000 [fault reason 0x05] ...
+	# DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0x1002000 [fault reason
+	# 0x05] ...
 	if (line !~ /DMAR:.*Request device \[[0-9a-f:.]+\].*fault addr 0x[0-9a-f]+/)
 		return 0
 	rest = line
@@ -59,7 +61,8 @@ function announced(bdf, addr,    i)
 	if (anywhere != "" && index(anywhere, bdf))
 		return 1
 	for (i = 1; i <= announcements; i++)
-		if (index(expect_bdf[i], bdf) && addr + 4095 >= expect_first[i] && addr <= expect_last[i])
+		if (index(expect_bdf[i], bdf) &&
+		    addr + 4095 >= expect_first[i] && addr <= expect_last[i])
 			return 1
 	return 0
 }
@@ -97,7 +100,8 @@ kind == "manifest" {
 		name = substr(name, 1, RSTART - 1)
 		na[name] = reason == "" ? "no reason given" : reason
 	}
-	if (wanted(name) && !(name in listed)) {
+	# A row that runs all its suites must have all that its manifest names.
+	if ((wanted(name) || (whole && name !~ /^demo\//)) && !(name in listed)) {
 		listed[name] = 1
 		order[++names] = name
 	}
@@ -134,10 +138,12 @@ kind == "results" {
 
 kind == "console" { log_line[++log_lines] = $0; next }
 
-function judge_log(    i, j, line)
+function judge_log(    i, j, line, n, ran_suite)
 {
 	for (i = 1; i <= log_lines; i++) {
 		line = log_line[i]
+		if (match(line, /guest: suite [a-z]+ (begins|ends)$/))
+			marks[substr(line, RSTART)] = 1
 		announce(line)
 		if (fault_of(line)) {
 			if (!announced(fault_bdf, fault_addr))
@@ -156,14 +162,21 @@ function judge_log(    i, j, line)
 	}
 	if (log_lines == 0)
 		complain("the kernel wrote nothing")
+	# A console that does not show these would not show a warning either.
+	n = split(suites, ran_suite, " ")
+	for (i = 1; i <= n && log_lines; i++)
+		if (!("guest: suite " ran_suite[i] " begins" in marks) ||
+		    !("guest: suite " ran_suite[i] " ends" in marks))
+			complain("the console does not show where suite " ran_suite[i] " begins and ends")
 }
 
 BEGIN {
 	said["pass"] = "passed"
 	said["fail"] = "failed"
 	said["n/a"] = "skipped"
-	bad = "WARNING:|BUG|UBSAN|KASAN|KFENCE|Call Trace|Oops|general protection|kernel panic|Kernel panic|refcount_t|" \
-		"DMAR:.*[Ff]ault|Unable to handle|segfault|traps:|I/O error|timeout|blocked for more|Bad page|leak|" \
+	bad = "WARNING:|BUG|UBSAN|KASAN|KFENCE|Call Trace|Oops|general protection|" \
+		"[Kk]ernel panic|refcount_t|DMAR:.*[Ff]ault|Unable to handle|segfault|traps:|" \
+		"I/O error|timeout|blocked for more|Bad page|leak|" \
 		"vfio.*(fail|invalid|error)|IOMMU.*(fail|error)"
 }
 
@@ -177,7 +190,8 @@ END {
 			word = "fail"
 			why = "did not run" (name in na ? "; the manifest says n/a" : "")
 		} else if (!(name in listed)) {
-			why = said[word] ", but it is not in the manifest" (why == "" ? "" : ": " why)
+			why = said[word] ", but it is not in the manifest" \
+				(why == "" ? "" : ": " why)
 			word = "fail"
 		} else if (word == "n/a" && !(name in na)) {
 			word = "fail"
@@ -190,7 +204,8 @@ END {
 	}
 	judge_log()
 	if (complaints)
-		print "fail row/kernel-log - " complaint (complaints > 1 ? " (and " complaints - 1 " more)" : "")
+		print "fail row/kernel-log - " complaint \
+			(complaints > 1 ? " (and " complaints - 1 " more)" : "")
 	else
 		print "pass row/kernel-log"
 }

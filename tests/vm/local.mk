@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# Guests: everything here is for check-vm, which make calls and people may. Statically built again for the guest.
+# Guests: everything here is for check-vm, which make calls and people may. It builds its programs
+# once more, static.
 check_PROGRAMS += %D%/guest/cksum
 %C%_guest_cksum_SOURCES = %D%/guest/cksum.c
 %C%_guest_cksum_CPPFLAGS =

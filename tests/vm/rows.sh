@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2034 # read by those who source this file
-# The table of guests: one row is one kernel on one machine with one IOMMU, and the suites that it runs.
+# The table of guests: one row is one kernel on one machine with one IOMMU, and the suites that it
+# runs.
 #
 #   arch      a file of arch/: how this architecture is emulated, fetched and built
 #   kernel    SUITE:REGEX, the newest package of that suite (any: of all) whose whole name matches

@@ -13,7 +13,8 @@ append_arch="console=ttyS0 intel_iommu=on iommu.strict=1 out=/dev/ttyS1"
 # channels CONSOLE RESULTS: where the guest's two channels go.
 channels() { echo "-serial file:$1 -serial file:$2"; }
 
-# devices: the drive of the tests by itself; two functions of one slot, thus one group; edu by itself.
+# devices: the drive of the tests by itself; two functions of one slot, thus one group; edu by
+# itself.
 devices()
 {
 	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \

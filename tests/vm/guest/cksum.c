@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * cksum OFFSET BYTES <FILE: "CRC BYTES" of a range, the CRC as POSIX cksum defines it. Debian's busybox has no cksum, and
- * what judges the poller's data must not be the poller's code.
+ * cksum OFFSET BYTES <FILE: "CRC BYTES" of a range, the CRC as POSIX cksum defines it. Debian's
+ * busybox has no cksum, and what judges the poller's data must not be the poller's code.
  */
 
 #define _GNU_SOURCE

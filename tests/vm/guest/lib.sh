@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=dash disable=SC2034,SC2012,SC3043 # used by the suites; names of the kernel only
-# What the suites use. A result is a line "ok SUITE/NAME", "not ok SUITE/NAME - why" or "ok SUITE/NAME # SKIP why".
+# What the suites use. A result is a line "ok SUITE/NAME", "not ok SUITE/NAME - why" or "ok
+# SUITE/NAME # SKIP why".
 
 work=/tmp
 suite=none
@@ -36,9 +37,11 @@ settle()
 bind()
 {
 	[ "$(driver_of "$1")" != "$2" ] || return 0
-	# nvme looks for partitions behind our back; a drive that goes away under it makes for errors in the log.
+	# nvme looks for partitions behind our back; a drive that goes away under it makes for
+	# errors in the log.
 	[ "$(driver_of "$1")" != nvme ] || settle
-	[ ! -e "/sys/bus/pci/devices/$1/driver" ] || echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind"
+	[ ! -e "/sys/bus/pci/devices/$1/driver" ] ||
+		echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind"
 	echo "$2" >"/sys/bus/pci/devices/$1/driver_override"
 	[ "$2" = none ] || echo "$1" >/sys/bus/pci/drivers_probe
 	[ "$2" = none ] || [ "$(driver_of "$1")" = "$2" ]
@@ -56,8 +59,8 @@ wait_for()
 	done
 }
 
-# block_of BDF: the block device that the kernel's nvme driver made for it. A multipath kernel calls the controller's
-# own path nvme0c0n1, hides it, and offers nvme0n1.
+# block_of BDF: the block device that the kernel's nvme driver made for it. A multipath kernel calls
+# the controller's own path nvme0c0n1, hides it, and offers nvme0n1.
 block_of()
 {
 	local name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
 # Judges what a program says when it must refuse.
 
 # refused NAME STATUS PATTERN...: judges $work/err; each pattern (grep -E) must be in its one line.

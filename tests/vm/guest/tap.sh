@@ -2,13 +2,13 @@
 # shellcheck shell=dash disable=SC2154 # environment of init
 # Programs that print TAP.
 
-# tap PROGRAM ARGUMENT...: runs it and prints its results under the suite's name, and one more, plan-and-exit: that all
-# which were planned came, and the exit status agrees with them.
+# tap PROGRAM ARGUMENT...: runs it and prints its results under the suite's name, and one more,
+# plan-and-exit: that all which were planned came, and the exit status agrees with them.
 tap()
 {
 	{
 		"$@" 2>&1 </dev/null
-		echo "@@status $?"
+		printf '\n@@status %d\n' $?
 	} | tap_results
 }
 
@@ -37,7 +37,8 @@ tap_results()
 			print "ok " suite "/" $0
 		next
 	}
-	/^@@status / { flush_held(""); status = $2; next }
+	/^@@status / { flush_held(""); status = $2; ended = 1; next }
+	/^$/ { next }
 	/^#/ {
 		if (held != "")
 			flush_held(substr($0, 3))
@@ -48,11 +49,15 @@ tap_results()
 	{ print "# | " $0 }
 	END {
 		if (plan == "" || plan != count)
-			print "not ok " suite "/plan-and-exit - " count + 0 " results, planned " (plan == "" ? "none" : plan)
+			print "not ok " suite "/plan-and-exit - " count + 0 " results, planned " \
+				(plan == "" ? "none" : plan)
+		else if (!ended)
+			print "not ok " suite "/plan-and-exit - no exit status"
 		else if (count == 0)
 			print "not ok " suite "/plan-and-exit - no case ran"
 		else if (status != (failed > 0))
-			print "not ok " suite "/plan-and-exit - exit status " status " with " failed + 0 " failed"
+			print "not ok " suite "/plan-and-exit - exit status " status " with " \
+				failed + 0 " failed"
 		else
 			print "ok " suite "/plan-and-exit"
 	}'

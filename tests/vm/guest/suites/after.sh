@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
-# When all is closed: nothing is pinned, locked or held, and the kernel's drivers can have the devices.
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# When all is closed: nothing is pinned, locked or held, and the kernel's drivers can have the
+# devices.
 
 set -- $(pins)
 note "pins: $*"

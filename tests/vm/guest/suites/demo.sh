@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
-# What scripts/demo shows: the poller on the drive, live, and the kernel's driver reading the same data afterwards.
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# What scripts/demo shows: the poller on the drive, live, and the kernel's driver reading the same
+# data afterwards.
 
 bind "$drive" vfio-pci
-tell "poller nvme_poll --device $drive --seconds 5 --bs 16k --qd 32 --queues 2 --span 32m"
+set -- --device "$drive" --seconds 5 --bs 16k --qd 32 --queues 2 --span 32m
+tell "poller nvme_poll $*"
 {
-	/guest/bin/nvme_poll --device "$drive" --seconds 5 --bs 16k --qd 32 --queues 2 --span 32m 2>&1 </dev/null
+	/guest/bin/nvme_poll "$@" 2>&1 </dev/null
 	echo $? >"$work/status"
 } | tee "$work/out"
 status=$(cat "$work/status")

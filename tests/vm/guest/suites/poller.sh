@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
-# The NVMe poller writes, reads back and verifies; after each run the kernel's own driver takes the drive and must
-# read the same data. Each run has its own seed, so that data of an earlier run cannot pass for it.
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# The NVMe poller writes, reads back and verifies; after each run the kernel's own driver takes the
+# drive and must read the same data. Each run has its own seed, so that data of an earlier run
+# cannot pass for it.
 
 seed=1
 sums=
@@ -46,14 +47,15 @@ poll()
 	fi
 }
 
-# stop NAME SIGNAL STATUS: a signal in the middle of a run ends it in order, and the drive is the kernel's again.
+# stop NAME SIGNAL STATUS: a signal in the middle of a run ends it in order, and the drive is the
+# kernel's again.
 stop()
 {
 	local pid watchdog status
 
 	bind "$drive" vfio-pci
-	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 --queues 2 --qd 16 \
-		>"$work/out" 2>"$work/err" </dev/null &
+	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 --queues 2 \
+		--qd 16 >"$work/out" 2>"$work/err" </dev/null &
 	pid=$!
 	sleep 2
 	if ! kill "-$2" "$pid" 2>/dev/null; then
@@ -96,7 +98,8 @@ poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
 stop stops-on-sigint INT 130
 stop stops-on-sigterm TERM 143
 
-# When the drive comes back, the kernel puts its BAR above 4 GiB, where automatic IOVAs begin: they must keep out of it.
+# When the drive comes back, the kernel puts its BAR above 4 GiB, where automatic IOVAs begin: they
+# must keep out of it.
 bind "$drive" none
 echo 1 >"/sys/bus/pci/devices/$drive/remove"
 settle

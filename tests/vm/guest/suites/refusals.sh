@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # environment of init, lists of words, paths in the guest
-# What users get wrong. Each time: one sentence that names the object and what to do, a non-zero exit, no crash.
+# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# What users get wrong. Each time: one sentence that names the object and what to do, a non-zero
+# exit, no crash.
 
 . /guest/refused.sh
 
@@ -43,10 +44,11 @@ rm -f "$work/out" "$work/err"
 su -s /bin/sh driver -c "ulimit -l 64
 	exec /guest/bin/nvme_poll --device $drive --backend $backend --seconds 0 --span 4m" \
 	>"$work/out" 2>"$work/err" </dev/null
-refused memlock-64k $? 'memlock|MEMLOCK|ulimit -l|locked' '65536|64 ?KiB' 'ulimit|limits|MEMLOCK|raise'
+refused memlock-64k $? 'memlock|MEMLOCK|locked' '65536|64 ?KiB' 'ulimit|limits|raise'
 chown 0 "/dev/vfio/$group"
 
-/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 >"$work/holder" 2>&1 </dev/null &
+/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 \
+	>"$work/holder" 2>&1 </dev/null &
 holder=$!
 sleep 2
 poll_briefly "$drive"
