@@ -16,6 +16,7 @@ static void note_reason(struct iom_domain *dom, const char *backend, const char 
 {
 	char *text;
 
+	iom_log(&dom->log, IOM_LOG_INFO, "backend %s: %s", backend, reason);
 	if (asprintf(&text, "%s%s: %s\n", dom->reasons ? dom->reasons : "", backend, reason) < 0)
 		return;
 	free(dom->reasons);
@@ -27,6 +28,8 @@ static void note_refusal(struct iom_domain *dom, int err, const char *address)
 {
 	free(dom->refusal);
 	dom->refusal = NULL;
+	if (err < 0)
+		iom_log(&dom->log, IOM_LOG_INFO, "refused %s: %s", address, iom_errmsg());
 	if (err < 0 && asprintf(&dom->refusal, "%s: %s", address, iom_errmsg()) < 0)
 		dom->refusal = NULL;
 }
@@ -223,8 +226,21 @@ static int read_view(struct iom_domain *dom, const struct iom_device *devices, s
 	return 0;
 }
 
+static void log_apertures(const struct iom_domain *dom, const char *what,
+			  const struct iom_aperture_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++)
+		iom_log(&dom->log, IOM_LOG_DEBUG,
+			"%s: 0x%" PRIx64 " to 0x%" PRIx64 ", page sizes 0x%" PRIx64, what,
+			set->v[i].start, set->v[i].last, set->v[i].page_sizes);
+}
+
 static void commit_view(struct iom_domain *dom, struct view *view)
 {
+	log_apertures(dom, "aperture", &view->apertures);
+	log_apertures(dom, "automatic IOVAs", &view->automatic);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
 	dom->apertures = view->apertures;

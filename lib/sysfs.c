@@ -110,11 +110,9 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 	snprintf(path, sizeof(path), DEVICES "%s/iommu_group", address);
 	ret = iom_sys_link_name(sys, path, name, sizeof(name));
 	if (ret == -ENOENT)
-		return iom_error(
-			-ENODEV,
-			"%s is in no IOMMU group: no IOMMU covers it; switch the IOMMU on in "
-			"the firmware and on the kernel's command line (intel_iommu=on on Intel)",
-			address);
+		return iom_error(-ENODEV, "it is in no IOMMU group: no IOMMU covers it; switch the "
+					  "IOMMU on in the firmware and on the kernel's command "
+					  "line (intel_iommu=on on Intel)");
 	if (ret < 0)
 		return cannot_read(path, ret);
 	number = strtoul(name, &end, 10);

@@ -194,6 +194,8 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 		return iom_error_prefix(ret, "unmap: ");
 	if (!region)
 		return iom_error(-EINVAL, "unmap: the region is NULL");
+	if (!region->generation)
+		return iom_error(-ENOENT, "unmap: the region is all zeros: it was never mapped");
 
 	pthread_rwlock_rdlock(&dom->topology);
 	pthread_mutex_lock(&dom->table);

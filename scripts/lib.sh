@@ -9,6 +9,10 @@ LIB_NAME=${LIB_NAME:-${0##*/}}
 say() { printf '%s%s\n' "${INDENT:-}" "$*"; }
 die() { printf '%s: %s\n' "$LIB_NAME" "$*" >&2; exit 1; }
 
+case ${SRC:-} in
+*[[:space:]]*)	die "the source folder, '$SRC', must not have a blank in its name" ;;
+esac
+
 # seconds_since START: START is a value of $EPOCHREALTIME; prints whole seconds.
 seconds_since()
 {
@@ -47,6 +51,9 @@ cache_dir()
 			die "no folder for the cache: set LIBIOMMU_CACHE"
 		fi
 	fi
+	case $dir in
+	*[[:space:]]*)	die "the cache folder, '$dir', must not have a blank in its name" ;;
+	esac
 	(cd "$dir" && pwd)
 }
 

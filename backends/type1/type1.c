@@ -45,24 +45,24 @@ static int check_extensions(const struct iom_sys *sys, struct type1 *t)
 				      "(modprobe vfio_iommu_type1)");
 }
 
+static void close_container(struct iom_backend *backend, struct type1 *t)
+{
+	iom_sys_close(backend->sys, t->vfio.container);
+	t->vfio.container = -1;
+}
+
 static int open_container(struct iom_backend *backend, struct type1 *t)
 {
 	int ret;
 
-	if (!t->ready) {
-		t->vfio.container = -1;
-		t->ready = true;
-	}
 	if (t->vfio.container >= 0)
 		return 0;
 	ret = iom_vfio_open_container(backend->sys, &t->vfio.container);
 	if (ret < 0)
 		return ret;
 	ret = check_extensions(backend->sys, t);
-	if (ret < 0) {
-		iom_sys_close(backend->sys, t->vfio.container);
-		t->vfio.container = -1;
-	}
+	if (ret < 0)
+		close_container(backend, t);
 	return ret;
 }
 
@@ -97,7 +97,7 @@ static int explain_join(const struct iom_vfio_group *group, int err)
 }
 
 /* The order is the kernel's: a group into the container, then the IOMMU type, then all else. */
-static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool first)
+static int set_container(struct iom_backend *backend, struct iom_vfio_group *group, bool first)
 {
 	struct type1 *t = backend->priv;
 	int ret;
@@ -115,6 +115,21 @@ static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool 
 		return explain_join(group, ret == -EINVAL ? -EIO : ret);
 	}
 	return 0;
+}
+
+static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool first)
+{
+	struct type1 *t = backend->priv;
+	bool opened = t->vfio.container < 0;
+	int ret;
+
+	ret = open_container(backend, t);
+	if (ret < 0)
+		return ret;
+	ret = set_container(backend, group, first);
+	if (ret < 0 && opened)
+		close_container(backend, t);
+	return ret;
 }
 
 /* Whether the kernel is older than 6.2; one that does not say is taken for it. */
@@ -150,9 +165,10 @@ static int type1_attach(struct iom_backend *backend, struct iom_backend_device *
 	bool first = !t->vfio.groups;
 	int ret;
 
-	ret = open_container(backend, t);
-	if (ret < 0)
-		return ret;
+	if (!t->ready) {
+		t->vfio.container = -1;
+		t->ready = true;
+	}
 	ret = iom_vfio_attach(backend, &t->vfio, dev, join);
 	if (!ret && first) {
 		t->entry_limit = read_entry_limit(backend->sys, t->vfio.container);
@@ -334,7 +350,7 @@ static void type1_destroy(struct iom_backend *backend)
 	struct type1 *t = backend->priv;
 
 	if (t->ready && t->vfio.container >= 0)
-		iom_sys_close(backend->sys, t->vfio.container);
+		close_container(backend, t);
 }
 
 static void type1_forget(struct iom_backend *backend, struct iom_backend_device *dev)

@@ -54,6 +54,7 @@ static int add_group(struct iom_backend *backend, struct iom_vfio *vfio, unsigne
 	ret = join(backend, group, !vfio->groups);
 	if (ret < 0)
 		goto fail_close;
+	iom_log(backend->log, IOM_LOG_DEBUG, "group %u translates through the container", number);
 	group->next = vfio->groups;
 	vfio->groups = group;
 	*added = group;
@@ -117,6 +118,7 @@ static int open_device(struct iom_backend *backend, const struct iom_vfio_group 
 			return iom_error(-EIO, "the kernel does not open the device: %s",
 					 strerror(-fd));
 		dev->fd = fd;
+		iom_log(backend->log, IOM_LOG_DEBUG, "device %s is open", dev->address);
 		return 0;
 	}
 }

@@ -30,7 +30,7 @@ int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err)
 			node);
 	case -EBUSY:
 		iom_sysfs_holder(sys, node, who, sizeof(who));
-		return iom_error(-EBUSY, "%s is held by %s", node, who);
+		return iom_error(-EBUSY, "%s is held by %s; end it first", node, who);
 	case -EMFILE:
 	case -ENFILE:
 		return iom_error(-EMFILE, "cannot open %s: %s", node, strerror(-err));

@@ -23,7 +23,7 @@ typedef int iom_vfio_join_fn(struct iom_backend *backend, struct iom_vfio_group 
 
 /*
  * Attach a device: check its driver, open its group if no other device of it is attached, let join
- * put it into the container (which is open), and get the device's fd.  All undone on failure.
+ * put it into the container, and get the device's fd.  All undone on failure.
  */
 int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 		    struct iom_backend_device *dev, iom_vfio_join_fn *join);

@@ -156,7 +156,7 @@ START_TEST(group)
 	unsigned int number = 77;
 	size_t i;
 
-	ck_assert_fails(iom_sysfs_group(&sys, "0000:02:00.0", &number), -ENODEV, "0000:02:00.0",
+	ck_assert_fails(iom_sysfs_group(&sys, "0000:02:00.0", &number), -ENODEV, "IOMMU group",
 			"no IOMMU", "intel_iommu=on");
 	ck_assert_fails(iom_sysfs_group(&sys, "0000:03:00.0", &number), -EIO,
 			DEVICES "0000:03:00.0/iommu_group");

@@ -29,17 +29,19 @@ newest_cached()
 # unpack_package NAME VERSION FOLDER: from the mirror to CACHE/packages/FOLDER.
 unpack_package()
 {
-	local tmp
+	local tmp old
 
 	# Half a package of somebody who was interrupted (the lock is ours), and what nobody has
-	# used for long.
-	rm -rf "$CACHE"/packages/.new.*
-	find "$CACHE/packages" -mindepth 1 -maxdepth 1 -mtime +60 -exec rm -rf {} +
-	tmp=$(mktemp -d "$CACHE/packages/.new.XXXXXX") || return 1
+	# used for long; of ours only, which have a mark.
+	rm -rf "$CACHE"/packages/.libiommu.*
+	for old in "$CACHE"/packages/*/.libiommu; do
+		[ -z "$(find "$old" -mtime +60 2>/dev/null)" ] || rm -rf "${old%/*}"
+	done
+	tmp=$(mktemp -d "$CACHE/packages/.libiommu.XXXXXX") || return 1
 	if (cd "$tmp" && apt-get "${APT[@]}" download "$1=$2") >>"$FETCH_LOG" 2>&1 &&
 	   mkdir "$tmp/root" && dpkg -x "$tmp"/*.deb "$tmp/root" >>"$FETCH_LOG" 2>&1 &&
 	   index_modules "$tmp/root" >>"$FETCH_LOG" 2>&1 &&
-	   chmod 755 "$tmp/root" && mv -T "$tmp/root" "$CACHE/packages/$3"; then
+	   touch "$tmp/root/.libiommu" && chmod 755 "$tmp/root" && mv -T "$tmp/root" "$CACHE/packages/$3"; then
 		rm -rf "$tmp"
 		return 0
 	fi
@@ -69,7 +71,7 @@ try_package()
 		say "fetching $name $version"
 		unpack_package "$name" "$version" "$folder" || return 1
 	fi
-	touch "$CACHE/packages/$folder"
+	touch "$CACHE/packages/$folder/.libiommu"
 	PACKAGE=$CACHE/packages/$folder
 }
 
@@ -85,7 +87,8 @@ fetch_package()
 	   ! { apt_update "$FETCH_LOG" && try_package "$1"; }; then
 		folder=$(newest_cached "$1") || true
 		[ -n "$folder" ] ||
-			die "no package matches $1, on the mirror or in $CACHE; see $FETCH_LOG"
+			die "no package for this guest: the mirror cannot be reached, or has none" \
+				"that matches ${1#*:}, nor has the cache, $CACHE; see $FETCH_LOG"
 		say "the mirror cannot be reached; from the cache: $folder"
 		PACKAGE=$CACHE/packages/$folder
 	fi
