@@ -98,6 +98,28 @@ poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
 stop stops-on-sigint INT 130
 stop stops-on-sigterm TERM 143
 
+# Somebody unbinds the drive in the middle of a run: it ends in order, says why, and lets the drive go.
+bind "$drive" vfio-pci
+/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 \
+	>"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+sleep 3
+echo "$drive" >"/sys/bus/pci/devices/$drive/driver/unbind"
+wait "$pid"
+status=$?
+notes "$work/err"
+[ "$status" = 1 ] && grep -q 'wanted back' "$work/err" && kernel_cksum "$drive" 0 4096 >/dev/null
+verdict ends-when-unbound $? "exit status $status, or the kernel cannot use the drive"
+
+# Words that nobody can read are no success.
+bind "$drive" vfio-pci
+/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 0 --span 1m \
+	>/dev/full 2>"$work/err" </dev/null
+status=$?
+notes "$work/err"
+[ "$status" = 1 ] && grep -q 'standard output' "$work/err"
+verdict output-that-is-lost $? "exit status $status"
+
 # When the drive comes back, the kernel puts its BAR above 4 GiB, where automatic IOVAs begin: they
 # must keep out of it.
 bind "$drive" none
