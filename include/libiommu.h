@@ -179,6 +179,9 @@ struct iom_attach_opts {
  * One IOVA serves every device of a domain.  So an attach may narrow the domain's apertures, and
  * fails, with nothing changed, if that or dma_bits would cut a live mapping (-EBUSY).
  *
+ * VFIO resets the function, if it can be reset, and switches its bus mastering off; memory decoding
+ * and bus mastering are the driver's to enable.
+ *
  * Mappings outlive the last detach: the next attach makes them again, at the same IOVAs, with what
  * is at the same addresses then.  Until then the memory may not be pinned, but translate and unmap
  * work.
@@ -289,6 +292,9 @@ struct iom_region {
  * With IOM_MAP_READ alone, kernels before 6.2 have private memory that nobody wrote yet pinned for
  * writing first, for a moment; else the device would never see what is written later.
  *
+ * Each mapping is one of the kernel's (see entry_limit in struct iom_counters), and each counts its
+ * pages against RLIMIT_MEMLOCK, aliases too.
+ *
  * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges
  * that were ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close()
  * only.
@@ -305,6 +311,9 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  * Unmap a region.  When it returns 0, the device cannot reach the memory any more, and the IOVA may
  * be given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the
  * same unmap under way in another thread waits for it.
+ *
+ * Have the device stop using the memory before: what it still tries to reach afterwards faults in
+ * the IOMMU, as the kernel's log says.
  *
  * If the kernel refuses (-EIO), the mapping's IOVA range is quarantined: translate does not know it
  * any more, and it is not given out again before iom_close(); the memory itself may be mapped again

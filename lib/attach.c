@@ -8,6 +8,7 @@
 #include "domain.h"
 #include "error.h"
 #include "options.h"
+#include "view.h"
 
 #define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
 
@@ -57,92 +58,6 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 	return backend;
 }
 
-/* The last IOVA that every device can drive. */
-static uint64_t narrowest(const struct iom_device *devices)
-{
-	uint64_t reach = UINT64_MAX;
-
-	for (; devices; devices = devices->next)
-		if (devices->reach < reach)
-			reach = devices->reach;
-	return reach;
-}
-
-/* Would every mapping still be in reach?  topology is held for writing, so none is under way. */
-static int check_mappings(const struct iom_domain *dom, const struct iom_aperture_set *apertures,
-			  uint64_t page_size, uint64_t reach)
-{
-	struct iom_span *span;
-
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end)) {
-		uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
-		uint64_t last = iova + length - 1;
-
-		if (span->state != IOM_SPAN_MAPPED)
-			continue;
-		if (last > reach || !iom_aperture_containing(apertures, iova, last) ||
-		    (iova | length) & (page_size - 1))
-			return iom_error(-EBUSY,
-					 "the device cannot reach what is mapped at IOVA 0x%" PRIx64
-					 " to 0x%" PRIx64 "; unmap it first, or map it elsewhere",
-					 iova, last);
-	}
-	return 0;
-}
-
-/* Occupy what is free in [start, end), so that nothing is mapped there. */
-static void occupy(struct iom_domain *dom, uint64_t start, uint64_t end)
-{
-	while (start < end) {
-		struct iom_span *next = iom_space_at(&dom->space, start), *hole;
-		uint64_t stop = next->start < end ? next->start : end;
-
-		if (start < stop) {
-			hole = iom_pool_take(&dom->pool);
-			*hole = (struct iom_span){ .start = start,
-						   .end = stop,
-						   .state = IOM_SPAN_HOLE };
-			iom_space_insert(&dom->space, hole);
-		}
-		start = next->end;
-	}
-}
-
-/* Make the holes of the space what lies between the apertures.  Only the reservation can fail. */
-static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *apertures)
-{
-	size_t n = apertures->n + 1, i;
-	struct iom_span *span;
-	uint64_t start = 0;
-	int ret;
-
-	/* what is quarantined may cut a hole in two, and lie in what is a hole now */
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end))
-		n += span->state == IOM_SPAN_QUARANTINED;
-	ret = iom_pool_reserve(&dom->pool, n);
-	if (ret < 0)
-		return iom_error(ret, "no memory for the holes between the apertures");
-
-	span = iom_space_at(&dom->space, 0);
-	while (span->start < IOM_SPACE_END) {
-		uint64_t end = span->end;
-
-		if (span->state == IOM_SPAN_HOLE) {
-			iom_space_remove(&dom->space, span);
-			iom_pool_give(&dom->pool, span);
-		}
-		span = iom_space_at(&dom->space, end);
-	}
-	for (i = 0; i < apertures->n; i++) {
-		occupy(dom, start, apertures->v[i].start >> IOM_UNIT_SHIFT);
-		start = (apertures->v[i].last >> IOM_UNIT_SHIFT) + 1;
-	}
-	occupy(dom, start, IOM_SPACE_END);
-	return 0;
-}
-
 /* Map again what the kernel dropped with the last device. */
 static int replay(struct iom_domain *dom)
 {
@@ -174,90 +89,15 @@ undo:
 	return ret;
 }
 
-/* What the domain knows of the kernel's apertures and the devices' reach, to be committed at once. */
-struct view {
-	struct iom_aperture_set apertures, automatic;
-	uint64_t page_size, reach;
-};
-
-static void free_view(struct view *view)
-{
-	iom_aperture_free(&view->apertures);
-	iom_aperture_free(&view->automatic);
-}
-
-static int subtract(void *automatic, uint64_t start, uint64_t last)
-{
-	return iom_aperture_subtract(automatic, start, last);
-}
-
-/*
- * DMA to an address that a PCI function or bridge on the way decodes may end there and never reach
- * the IOMMU.  The kernel's own DMA API keeps out of the windows of host bridges, too
- * (iova_reserve_pci_windows in drivers/iommu/dma-iommu.c), but VFIO does not tell them.
- */
-static int leave_out_pci_memory(const struct iom_domain *dom, struct view *view)
-{
-	int ret;
-
-	ret = iom_aperture_copy(&view->apertures, &view->automatic);
-	if (!ret)
-		ret = iom_sysfs_pci_memory(dom->sys, subtract, &view->automatic);
-	return ret;
-}
-
-static int read_view(struct iom_domain *dom, const struct iom_device *devices, struct view *view)
-{
-	int ret;
-
-	*view = (struct view){ .reach = narrowest(devices) };
-	ret = dom->backend->ops->apertures(dom->backend, &view->apertures);
-	if (!ret)
-		ret = iom_aperture_normalize(&view->apertures);
-	if (!ret && !view->apertures.n)
-		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
-	if (!ret)
-		ret = leave_out_pci_memory(dom, view);
-	if (ret < 0) {
-		free_view(view);
-		return ret;
-	}
-	view->page_size = iom_aperture_unit(&view->apertures);
-	return 0;
-}
-
-static void log_apertures(const struct iom_domain *dom, const char *what,
-			  const struct iom_aperture_set *set)
-{
-	size_t i;
-
-	for (i = 0; i < set->n; i++)
-		iom_log(&dom->log, IOM_LOG_DEBUG,
-			"%s: 0x%" PRIx64 " to 0x%" PRIx64 ", page sizes 0x%" PRIx64, what,
-			set->v[i].start, set->v[i].last, set->v[i].page_sizes);
-}
-
-static void commit_view(struct iom_domain *dom, struct view *view)
-{
-	log_apertures(dom, "aperture", &view->apertures);
-	log_apertures(dom, "automatic IOVAs", &view->automatic);
-	iom_aperture_free(&dom->apertures);
-	iom_aperture_free(&dom->automatic);
-	dom->apertures = view->apertures;
-	dom->automatic = view->automatic;
-	dom->reach = view->reach;
-	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
-}
-
 /* Everything that follows the backend's attach and may yet refuse the device. */
 static int settle(struct iom_domain *dom, struct iom_device *dev)
 {
 	bool first = !dom->devices;
-	struct view view;
+	struct iom_view view;
 	int ret;
 
 	dev->next = dom->devices;
-	ret = read_view(dom, dev, &view);
+	ret = iom_view_read(dom, dev, &view);
 	if (ret < 0)
 		return ret;
 	if (view.reach < view.apertures.v[0].start + view.page_size - 1) {
@@ -267,7 +107,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 				view.reach, view.apertures.v[0].start);
 		goto fail;
 	}
-	ret = check_mappings(dom, &view.apertures, view.page_size, view.reach);
+	ret = iom_view_check(dom, &view);
 	if (ret < 0)
 		goto fail;
 	if (first && !(dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS)) {
@@ -275,18 +115,15 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 		if (ret < 0)
 			goto fail;
 	}
-	pthread_mutex_lock(&dom->table);
-	ret = rebuild_holes(dom, &view.apertures);
-	pthread_mutex_unlock(&dom->table);
+	ret = iom_view_commit(dom, &view);
 	if (ret < 0)
 		goto fail;
-	commit_view(dom, &view);
 	dom->devices = dev;
 	__atomic_store_n(&dom->chosen, dom->backend->ops, __ATOMIC_RELAXED);
 	return 0;
 
 fail:
-	free_view(&view);
+	iom_view_free(&view);
 	return ret;
 }
 
@@ -421,24 +258,17 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 /* The apertures may have grown; if they cannot be read, the old ones are still right, only narrower. */
 static void widen(struct iom_domain *dom)
 {
-	struct view view;
+	struct iom_view view;
 	int ret;
 
-	ret = read_view(dom, dom->devices, &view);
+	ret = iom_view_read(dom, dom->devices, &view);
 	if (!ret) {
-		ret = check_mappings(dom, &view.apertures, view.page_size, view.reach);
-		if (ret < 0)
-			free_view(&view);
-	}
-	if (!ret) {
-		pthread_mutex_lock(&dom->table);
-		ret = rebuild_holes(dom, &view.apertures);
-		pthread_mutex_unlock(&dom->table);
-		if (!ret) {
-			commit_view(dom, &view);
+		ret = iom_view_check(dom, &view);
+		if (!ret)
+			ret = iom_view_commit(dom, &view);
+		if (!ret)
 			return;
-		}
-		free_view(&view);
+		iom_view_free(&view);
 	}
 	iom_log(&dom->log, IOM_LOG_WARN, "after a detach the apertures stay as they were: %s",
 		iom_errmsg());

@@ -36,7 +36,9 @@ libiommu_core_la_SOURCES = \
 	%D%/sysfs.c \
 	%D%/sysfs.h \
 	%D%/translate.c \
-	%D%/unmap.c
+	%D%/unmap.c \
+	%D%/view.c \
+	%D%/view.h
 
 # The product: the same objects behind the symbol map.
 lib_LTLIBRARIES += libiommu.la

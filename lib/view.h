@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What can be mapped with the devices at hand, as the kernel and sysfs tell it: read first, checked
+ * against what is mapped, and then made the domain's own at once.  topology is held for writing.
+ */
+#ifndef IOM_VIEW_H
+#define IOM_VIEW_H
+
+#include "domain.h"
+
+struct iom_view {
+	struct iom_aperture_set apertures; /* as the backend reports them */
+	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
+	uint64_t page_size;
+	uint64_t reach; /* the last IOVA that all devices can drive */
+};
+
+/* With these devices, which the backend has attached; on failure the view is empty. */
+int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices,
+		  struct iom_view *view);
+
+/* -EBUSY, with a sentence, if a mapping would be out of reach. */
+int iom_view_check(const struct iom_domain *dom, const struct iom_view *view);
+
+/* Make it the domain's, which then owns its parts; -ENOMEM, and nothing has changed. */
+int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
+
+void iom_view_free(struct iom_view *view);
+
+#endif
