@@ -12,7 +12,7 @@ static enum outcome stale_region(struct fixture *f)
 	void *p = memory(f->page);
 
 	REFUSED(iom_unmap(f->dom, NULL), -EINVAL, "NULL");
-	REFUSED(iom_unmap(f->dom, &zero), -ENOENT, "unmapped before");
+	REFUSED(iom_unmap(f->dom, &zero), -ENOENT, "never mapped");
 	OK(iom_map(f->dom, p, f->page, IOM_MAP_RW, NULL, &old));
 	OK(iom_unmap(f->dom, &old));
 	REFUSED(iom_unmap(f->dom, &old), -ENOENT, "unmapped before");
