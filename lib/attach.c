@@ -65,8 +65,7 @@ static int replay(struct iom_domain *dom)
 	bool left; /* whatever is left goes with the device */
 	int ret;
 
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end)) {
+	iom_space_for_each(&dom->space, span) {
 		struct iom_backend_map map = iom_span_map(span);
 
 		if (span->state != IOM_SPAN_MAPPED)

@@ -53,6 +53,11 @@ void iom_space_init(struct iom_space *space);
 /* The span with the lowest end that lies behind unit: it contains unit, or comes next. */
 struct iom_span *iom_space_at(const struct iom_space *space, uint64_t unit);
 
+/* Each span, ascending, up to the end of the space; none may be removed meanwhile. */
+#define iom_space_for_each(space, span)                                        \
+	for ((span) = iom_space_at((space), 0); (span)->start < IOM_SPACE_END; \
+	     (span) = iom_space_at((space), (span)->end))
+
 /* Whether [start, end) is free. */
 bool iom_space_is_free(const struct iom_space *space, uint64_t start, uint64_t end);
 

@@ -248,8 +248,7 @@ static int kernel_unmap_each(struct iom_domain *dom, enum iom_span_state state)
 	struct iom_span *span;
 	int ret = 0;
 
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end))
+	iom_space_for_each(&dom->space, span)
 		if (span->state == state &&
 		    iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)) < 0)
 			ret = -EIO;

@@ -68,8 +68,7 @@ int iom_view_check(const struct iom_domain *dom, const struct iom_view *view)
 {
 	struct iom_span *span;
 
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end)) {
+	iom_space_for_each(&dom->space, span) {
 		uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
 		uint64_t last = iova + length - 1;
 
@@ -112,8 +111,7 @@ static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *
 	int ret;
 
 	/* what is quarantined may cut a hole in two, and lie in what is a hole now */
-	for (span = iom_space_at(&dom->space, 0); span->start < IOM_SPACE_END;
-	     span = iom_space_at(&dom->space, span->end))
+	iom_space_for_each(&dom->space, span)
 		n += span->state == IOM_SPAN_QUARANTINED;
 	ret = iom_pool_reserve(&dom->pool, n);
 	if (ret < 0)

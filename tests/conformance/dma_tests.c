@@ -80,21 +80,24 @@ static int copy(struct rig *rig, iom_iova_t target)
 	return ret < 0 ? ret : edu_write(&rig->edu, target, N);
 }
 
-/* The positive check that stands before and behind each negative one. */
-static enum outcome works(struct rig *rig)
+static enum outcome works(struct rig *rig, unsigned char *target, iom_iova_t iova)
 {
-	prepare(rig, rig->to);
-	OK(copy(rig, rig->to_region.iova));
-	EXPECT(arrived(rig, rig->to));
+	prepare(rig, target);
+	OK(copy(rig, iova));
+	EXPECT(arrived(rig, target));
 	return PASS;
 }
 
-#define WORKS(rig)                                   \
-	do {                                         \
-		enum outcome works_out = works(rig); \
-		if (works_out != PASS)               \
-			return works_out;            \
+/* The device reaches this memory at this IOVA. */
+#define REACHES(rig, target, iova)                                   \
+	do {                                                         \
+		enum outcome reaches_out = works(rig, target, iova); \
+		if (reaches_out != PASS)                             \
+			return reaches_out;                          \
 	} while (0)
+
+/* The positive check that stands before and behind each negative one. */
+#define WORKS(rig) REACHES(rig, (rig)->to, (rig)->to_region.iova)
 
 #define BUILD(rig, f)                                   \
 	do {                                            \
@@ -125,9 +128,7 @@ static enum outcome is_translated(struct fixture *f)
 	BUILD(&rig, f);
 	OK(iom_map(f->dom, a, f->page, IOM_MAP_RW, NULL, &r));
 	iova = r.iova;
-	prepare(&rig, a);
-	OK(copy(&rig, iova));
-	EXPECT(arrived(&rig, a));
+	REACHES(&rig, a, iova);
 	OK(iom_unmap(f->dom, &r));
 	OK(map_at(f, b, f->page, iova, &r));
 	prepare(&rig, a);
@@ -148,9 +149,7 @@ static enum outcome after_unmap(struct fixture *f)
 
 	BUILD(&rig, f);
 	OK(iom_map(f->dom, p, f->page, IOM_MAP_RW, NULL, &r));
-	prepare(&rig, p);
-	OK(copy(&rig, r.iova));
-	EXPECT(arrived(&rig, p));
+	REACHES(&rig, p, r.iova);
 	OK(iom_unmap(f->dom, &r));
 
 	announce_fault(&rig, r.iova);
@@ -253,9 +252,7 @@ static enum outcome write_only(struct fixture *f)
 
 	BUILD(&rig, f);
 	OK(iom_map(f->dom, p, f->page, IOM_MAP_WRITE, NULL, &r));
-	prepare(&rig, p);
-	OK(copy(&rig, r.iova));
-	EXPECT(arrived(&rig, p));
+	REACHES(&rig, p, r.iova);
 	edu_close(&rig.edu);
 	return PASS;
 }
