@@ -2,7 +2,8 @@
 
 libiommu_core_la_SOURCES += \
 	%D%/backend.h \
-	%D%/backends.c
+	%D%/backends.c \
+	%D%/uapi/iommufd.h
 
 # What the VFIO backends share.
 libiommu_core_la_SOURCES += \
