@@ -36,8 +36,8 @@ struct iom_backend {
 /* A device, as far as a backend knows it; the core's own struct contains it. */
 struct iom_backend_device {
 	char address[IOM_PCI_ADDRESS_MAX];
+	unsigned int group; /* its IOMMU group */
 	int fd;             /* the VFIO device fd, -1 while there is none: the backend's to set */
-	unsigned int group; /* its IOMMU group: the backend's to set, if it has use for it */
 };
 
 /* A piece of memory and where it goes. */
@@ -45,26 +45,25 @@ struct iom_backend_map {
 	uintptr_t va;
 	uint64_t iova, length;
 	unsigned int flags; /* IOM_MAP_READ, IOM_MAP_WRITE */
+	int fd;             /* -1, or the file that is mapped at va */
+	uint64_t offset;    /* and from where in it */
 };
-
-/* Capabilities, so that the core never asks which backend it has. */
-#define IOM_CAP_KEEPS_MAPS 0x1u /* the kernel keeps mappings when the last device was detached */
 
 struct iom_backend_ops {
 	const char *name;
-	unsigned int caps;
 	size_t priv_size; /* the core allocates the backend's own state */
 
 	/*
-	 * Make the device's DMA go through this address space, and open its fd.  On the first
-	 * device also find out whether this backend works here at all.  On failure nothing stays
-	 * open or attached.
+	 * Make the device's DMA go through this address space, and open its fd.  The device is
+	 * there, in a group, and bound to a VFIO driver.  On the first device also find out whether
+	 * this backend works here at all: if not, the answer is -EOPNOTSUPP.  On failure nothing
+	 * stays open or attached.
 	 */
 	int (*attach)(struct iom_backend *backend, struct iom_backend_device *dev);
 
 	/*
 	 * Undo attach.  The fd may have been closed before (-1), by close_device.  What the kernel
-	 * refuses is logged.
+	 * refuses is logged.  Nothing is mapped any more when the last device is detached.
 	 */
 	void (*detach)(struct iom_backend *backend, struct iom_backend_device *dev);
 
@@ -78,8 +77,8 @@ struct iom_backend_ops {
 	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 
 	/*
-	 * Unmap [iova, iova + length), which is made of whole maps without a gap.  Any failure
-	 * means that parts may still be mapped.
+	 * Unmap [iova, iova + length), which is made of whole maps without a gap: what map was given
+	 * is never cut.  Any failure means that parts may still be mapped.
 	 */
 	int (*unmap)(struct iom_backend *backend, uint64_t iova, uint64_t length);
 
@@ -106,6 +105,8 @@ struct iom_backend_ops {
 /* Those there are, in order of preference, ended by NULL. */
 extern const struct iom_backend_ops *const iom_backends[];
 
+extern const struct iom_backend_ops iom_backend_iommufd;
 extern const struct iom_backend_ops iom_backend_type1;
+extern const struct iom_backend_ops iom_backend_type1_iommufd;
 
 #endif

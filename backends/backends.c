@@ -2,6 +2,8 @@
 #include "backends/backend.h"
 
 const struct iom_backend_ops *const iom_backends[] = {
+	&iom_backend_iommufd,
 	&iom_backend_type1,
+	&iom_backend_type1_iommufd,
 	NULL,
 };

@@ -15,3 +15,8 @@ libiommu_core_la_SOURCES += \
 	%D%/type1/info.c \
 	%D%/type1/info.h \
 	%D%/type1/type1.c
+
+libiommu_core_la_SOURCES += \
+	%D%/iommufd/device.c \
+	%D%/iommufd/device.h \
+	%D%/iommufd/iommufd.c

@@ -27,7 +27,7 @@
  * NULL unless the call says so.  An errno means the same thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
- *	             cut a mapping in two
+ *	             cut a mapping where it must not
  *	-E2BIG       an options struct has a non-zero member that this version does not know
  *	-ERANGE      the IOVA range is not one that all attached devices can reach: outside of every
  *	             aperture, across a hole, above a limit, past the end of the address space; the
@@ -46,8 +46,8 @@
  *	             node, or no IOMMU covers it
  *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
  *	             one; or a live mapping is in the way of an attach
- *	-EACCES      the process lacks a permission on a device node, or the kernel refuses the device
- *	             because its interrupts are not isolated
+ *	-EACCES      the process lacks a permission on a device node or a file, or the kernel refuses
+ *	             the device because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
  *	-EOPNOTSUPP  the kernel or platform cannot do this
  *	-EIO         the kernel's answer contradicts its contract, or it refused to undo or to unmap;
@@ -121,8 +121,13 @@ enum iom_log_level {
 };
 
 struct iom_open_opts {
-	size_t size;         /* sizeof(struct iom_open_opts) */
-	const char *backend; /* force this backend ("type1"); NULL: the best that works */
+	size_t size; /* sizeof(struct iom_open_opts) */
+	/*
+	 * Force this backend: "iommufd", "type1", or "type1-iommufd" (type1's calls, answered by
+	 * iommufd's container compatibility).  NULL: the first of these, in this order, by which
+	 * the first attach succeeds.
+	 */
+	const char *backend;
 	/*
 	 * Receives the library's messages of every level (enum iom_log_level), one line without a
 	 * newline each, in the thread that called the library, so perhaps in several at once, and
@@ -130,6 +135,15 @@ struct iom_open_opts {
 	 */
 	void (*log)(void *arg, int level, const char *message);
 	void *log_arg; /* handed to log as it is; must live until iom_close() returns */
+	/*
+	 * What may be unmapped apart.  0: whole mappings only.  Else a power of two, 4096 or more:
+	 * iom_unmap_range() may begin and end at any IOVA that is a multiple of it (and of
+	 * iom_page_size()).  Automatic IOVAs are then congruent to the addresses modulo the
+	 * granule, if one lies inside the memory, so that multiples are the same in both.  No
+	 * kernel but POWER's cuts a mapping, so each one costs a kernel call, and an entry of
+	 * entry_limit, for every granule that it touches.
+	 */
+	uint64_t unmap_granule;
 };
 
 /*
@@ -137,8 +151,8 @@ struct iom_open_opts {
  * succeeds chooses the backend for the domain's life.  The domain is the caller's and ends with
  * iom_close().
  *
- * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level), -E2BIG, -ENOMEM,
- * -EOPNOTSUPP (a kernel before 4.14).
+ * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level; unmap_granule), -E2BIG,
+ * -ENOMEM, -EOPNOTSUPP (a kernel before 4.14).
  */
 int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 
@@ -151,7 +165,7 @@ int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
  */
 void iom_close(struct iom_domain *dom);
 
-/* The name of the backend in use ("type1"), or NULL before an attach succeeded.  Static storage. */
+/* The name of the backend in use ("iommufd"), or NULL before an attach succeeded.  Static storage. */
 const char *iom_backend(const struct iom_domain *dom);
 
 /*
@@ -201,7 +215,8 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
  *
  * Unmap the device's BARs, and close duplicates of its descriptor, before: then, when this returns,
  * the device can reach no memory through this domain.  Otherwise, while other devices are attached,
- * its group goes on reaching the domain's mappings, and the log warns.  NULL is ignored.
+ * it goes on reaching the domain's mappings; the log warns, if the kernel tells (iommufd does not).
+ * NULL is ignored.
  */
 void iom_detach(struct iom_device *dev);
 
@@ -216,6 +231,9 @@ const char *iom_device_address(const struct iom_device *dev);
 
 /* ---- Apertures -------------------------------------------------------------------------------- */
 
+/* The IOMMU may have larger pages, besides, and use them: the kernel (iommufd) tells the smallest. */
+#define IOM_APERTURE_LARGER_PAGES 0x1u
+
 /*
  * A range of IOVAs that the IOMMU translates for every attached device.  What lies between two
  * apertures is a hole.  The layout of this struct is fixed.
@@ -224,7 +242,7 @@ struct iom_aperture {
 	iom_iova_t start;
 	iom_iova_t last;     /* the last byte, included */
 	uint64_t page_sizes; /* bit n is set if the IOMMU has pages of 2^n bytes here */
-	uint64_t flags;      /* none yet: 0; ignore what you do not know */
+	uint64_t flags;      /* IOM_APERTURE_*; ignore what you do not know */
 };
 
 /*
@@ -259,6 +277,12 @@ struct iom_map_opts {
 	size_t size;      /* sizeof(struct iom_map_opts) */
 	iom_iova_t iova;  /* with IOM_MAP_FIXED: where; else 0 */
 	iom_iova_t limit; /* the last IOVA that the mapping may use; 0: no limit but the devices' */
+	/*
+	 * NULL, or the only device that uses the mapping: then its dma_bits count, not those of the
+	 * narrowest device, and a narrower one may be attached later.  The other devices can reach
+	 * the memory as well, as far as they can drive the IOVA.
+	 */
+	const struct iom_device *only;
 };
 
 /*
@@ -292,15 +316,16 @@ struct iom_region {
  * With IOM_MAP_READ alone, kernels before 6.2 have private memory that nobody wrote yet pinned for
  * writing first, for a moment; else the device would never see what is written later.
  *
- * Each mapping is one of the kernel's (see entry_limit in struct iom_counters), and each counts its
- * pages against RLIMIT_MEMLOCK, aliases too.
+ * Each mapping, or each granule of it (see unmap_granule), is one of the kernel's (see entry_limit
+ * in struct iom_counters), and each counts its pages against RLIMIT_MEMLOCK, aliases too.  iommufd
+ * counts what all processes of the user have pinned.
  *
  * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges
  * that were ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close()
  * only.
  *
  * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova
- * without IOM_MAP_FIXED, or this without opts), -E2BIG, -ERANGE, -EEXIST (also while another thread
+ * without IOM_MAP_FIXED, or this without opts; opts->only is not attached), -E2BIG, -ERANGE, -EEXIST (also while another thread
  * maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached), -EIO (also
  * instead of the first error, if the kernel refused to undo), -EPERM.
  */
@@ -308,7 +333,26 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
 	    const struct iom_map_opts *opts, struct iom_region *region);
 
 /*
- * Unmap a region.  When it returns 0, the device cannot reach the memory any more, and the IOVA may
+ * The same for length bytes of a file, such as a memfd, from offset on.  The library maps it into
+ * the process, shared, at an address of its own choice, region->va; the caller may use it there
+ * until it is unmapped here, which unmaps it from the process as well (once the device cannot reach
+ * it; at the latest in iom_close()).  A forked child does not have it.  The kernel is given the
+ * descriptor where it takes one (iommufd since Linux 6.13), else the address.  fd may be closed
+ * afterwards.
+ *
+ * offset and length are multiples of iom_page_size(), and of the file's page size if it is one of
+ * huge pages.  The file must be open for what the flags ask: for reading always, and for writing
+ * with IOM_MAP_WRITE.
+ *
+ * As iom_map(), and: -EINVAL (fd is no open file; offset; the file cannot be mapped), -EACCES (the
+ * file is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address
+ * space).
+ */
+int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t length,
+		 unsigned int flags, const struct iom_map_opts *opts, struct iom_region *region);
+
+/*
+ * Unmap a region, or what iom_unmap_range() has left of it.  When it returns 0, the device cannot reach the memory any more, and the IOVA may
  * be given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the
  * same unmap under way in another thread waits for it.
  *
@@ -326,12 +370,14 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
 
 /*
- * Unmap every mapping in an IOVA range, which must begin and end where mappings do, and have no
- * gap.  It waits, like iom_unmap(), for what another thread is mapping or unmapping there.
+ * Unmap every mapping in an IOVA range, which must begin and end where mappings do, or where they
+ * may be cut (see unmap_granule), and have no gap.  It waits, like iom_unmap(), for what another
+ * thread is mapping or unmapping there.
  *
  * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past
  * 2^64), -ENOENT or -EIO (the first part that is not mapped, or quarantined), -EINVAL (a mapping
- * would be cut). -EIO from the kernel: all of the range is quarantined.
+ * would be cut where it must not), -ENOMEM (a mapping is cut). -EIO from the kernel: all of the
+ * range is quarantined.
  */
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length);
 
@@ -374,13 +420,13 @@ int iom_iova_to_va(const struct iom_domain *dom, iom_iova_t iova, uint64_t lengt
 
 struct iom_counters {
 	size_t size;                /* in: sizeof(struct iom_counters) */
-	uint64_t mappings;          /* alive now */
+	uint64_t mappings;          /* alive now; the parts that a cut left count each */
 	uint64_t mapped_bytes;      /* in them */
 	uint64_t quarantined_bytes; /* see iom_unmap() */
 	uint64_t kernel_maps;       /* calls into the kernel since iom_open() */
 	uint64_t kernel_unmaps;
 	uint64_t entry_limit;  /* kernel mappings alive at once; UINT64_MAX: no limit */
-	uint64_t entries_used; /* of these; UINT64_MAX: unknown (kernel before 5.10) */
+	uint64_t entries_used; /* of these; UINT64_MAX: unknown (kernel before 5.10; no limit) */
 };
 
 /*

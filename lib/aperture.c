@@ -8,17 +8,22 @@
 #include "error.h"
 #include "radix.h"
 
-int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last,
-		     uint64_t page_sizes)
+static int append(struct iom_aperture_set *set, struct iom_aperture a)
 {
 	struct iom_aperture *v;
 
 	v = realloc(set->v, (set->n + 1) * sizeof(*v));
 	if (!v)
 		return iom_error(-ENOMEM, "no memory for the list of apertures");
-	v[set->n++] = (struct iom_aperture){ start, last, page_sizes, 0 };
+	v[set->n++] = a;
 	set->v = v;
 	return 0;
+}
+
+int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last,
+		     uint64_t page_sizes, uint64_t flags)
+{
+	return append(set, (struct iom_aperture){ start, last, page_sizes, flags });
 }
 
 static int by_start(const void *a, const void *b)
@@ -66,7 +71,8 @@ int iom_aperture_normalize(struct iom_aperture_set *set)
 					 before->start, before->last, a.start, a.last);
 		if (!trim(&a))
 			continue;
-		if (before && before->last + 1 == a.start && before->page_sizes == a.page_sizes)
+		if (before && before->last + 1 == a.start && before->page_sizes == a.page_sizes &&
+		    before->flags == a.flags)
 			before->last = a.last;
 		else
 			set->v[kept++] = a;
@@ -86,7 +92,7 @@ int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t
 		if (a.last < start || a.start > last)
 			continue;
 		if (a.last > last) {
-			ret = iom_aperture_add(set, last + 1, a.last, a.page_sizes);
+			ret = iom_aperture_add(set, last + 1, a.last, a.page_sizes, a.flags);
 			if (ret < 0)
 				return ret;
 		}
@@ -109,7 +115,7 @@ int iom_aperture_copy(const struct iom_aperture_set *set, struct iom_aperture_se
 
 	*copy = (struct iom_aperture_set){ 0 };
 	for (i = 0; i < set->n && !ret; i++)
-		ret = iom_aperture_add(copy, set->v[i].start, set->v[i].last, set->v[i].page_sizes);
+		ret = append(copy, set->v[i]);
 	if (ret < 0)
 		iom_aperture_free(copy);
 	return ret;

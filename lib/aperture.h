@@ -15,7 +15,7 @@ struct iom_aperture_set {
 
 /* -ENOMEM. */
 int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last,
-		     uint64_t page_sizes);
+		     uint64_t page_sizes, uint64_t flags);
 
 /*
  * Sort, cut each aperture to whole pages of its smallest size, drop what is left empty, and join

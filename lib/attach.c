@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binding.h"
 #include "domain.h"
 #include "error.h"
 #include "options.h"
+#include "pieces.h"
 #include "view.h"
 
 #define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
@@ -62,7 +64,7 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 static int replay(struct iom_domain *dom)
 {
 	struct iom_span *span, *done;
-	bool left; /* whatever is left goes with the device */
+	bool left = false; /* whatever is left goes with the device */
 	int ret;
 
 	iom_space_for_each(&dom->space, span) {
@@ -70,7 +72,7 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		ret = iom_backend_map(dom, &map, &left);
+		ret = iom_pieces_map(dom, &map, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
 					     map.iova);
@@ -109,7 +111,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	ret = iom_view_check(dom, &view);
 	if (ret < 0)
 		goto fail;
-	if (first && !(dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS)) {
+	if (first) {
 		ret = replay(dom);
 		if (ret < 0)
 			goto fail;
@@ -156,13 +158,24 @@ static int attach_by(struct iom_domain *dom, const struct iom_backend_ops *ops,
 	return ret;
 }
 
+/* A sentence of all the reasons, which are lines. */
+static void none_works(const struct iom_domain *dom)
+{
+	const char *line, *end;
+
+	iom_error_set("no backend works here");
+	for (line = dom->reasons; line && (end = strchr(line, '\n')); line = end + 1)
+		iom_error_append("; %.*s", (int)(end - line), line);
+}
+
 /*
- * Try the backends in order of preference, or the one that was forced.  What the last one says
- * stays as the error: the earlier ones are in iom_explain().
+ * Try the backends in order of preference, or the one that was forced.  The error is that of the
+ * first that could work here but refused; if none could, the reasons of all.
  */
 static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
 {
-	int ret = -EOPNOTSUPP;
+	struct iom_kept_error kept;
+	int ret, first = -EOPNOTSUPP;
 	size_t i;
 
 	free(dom->reasons);
@@ -179,11 +192,19 @@ static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
 			note_reason(dom, ops->name,
 				    dom->forced ? "taken, as asked for"
 						: "taken, as the best that works");
-			break;
+			return 0;
 		}
 		note_reason(dom, ops->name, iom_errmsg());
+		if (first == -EOPNOTSUPP && ret != -EOPNOTSUPP) {
+			first = ret;
+			iom_error_keep(&kept);
+		}
 	}
-	return ret;
+	if (first != -EOPNOTSUPP)
+		iom_error_restore(&kept);
+	else if (!dom->forced)
+		none_works(dom);
+	return first;
 }
 
 static int attach(struct iom_domain *dom, struct iom_device *dev)
@@ -195,6 +216,10 @@ static int attach(struct iom_domain *dom, struct iom_device *dev)
 		if (!strcmp(other->base.address, dev->base.address))
 			return iom_error(-EBUSY, "it is attached to this domain already");
 	ret = iom_sysfs_device_exists(dom->sys, dev->base.address);
+	if (!ret)
+		ret = iom_sysfs_group(dom->sys, dev->base.address, &dev->base.group);
+	if (!ret)
+		ret = iom_binding_check(dom->sys, dev->base.address);
 	if (ret < 0)
 		return ret;
 	if (dom->backend)

@@ -18,8 +18,20 @@ static void forget(struct iom_domain *dom)
 		dom->backend->ops->forget(dom->backend, NULL);
 }
 
+/* What is left of files that the library mapped: the kernel did not let go of it before. */
+static void free_files(struct iom_domain *dom)
+{
+	struct iom_span *span;
+
+	iom_space_for_each(&dom->space, span)
+		if (span->file)
+			dom->sys->free_pages(dom->sys->ctx, (void *)span->va,
+					     iom_span_length(span));
+}
+
 static void free_domain(struct iom_domain *dom)
 {
+	free_files(dom);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
 	iom_pool_destroy(&dom->pool);

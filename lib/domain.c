@@ -16,15 +16,7 @@ int iom_check_owner(const struct iom_domain *dom)
 
 bool iom_kernel_has_maps(const struct iom_domain *dom)
 {
-	if (!dom->backend)
-		return false;
-	return dom->devices || (dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS);
-}
-
-int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left)
-{
-	__atomic_fetch_add(&dom->kernel_maps, 1, __ATOMIC_RELAXED);
-	return dom->backend->ops->map(dom->backend, map, left);
+	return dom->devices;
 }
 
 int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length)
@@ -40,5 +32,6 @@ struct iom_backend_map iom_span_map(const struct iom_span *span)
 		.iova = iom_span_iova(span),
 		.length = iom_span_length(span),
 		.flags = span->flags & IOM_MAP_RW,
+		.fd = -1,
 	};
 }

@@ -34,6 +34,7 @@ struct iom_domain {
 	uint64_t *ours; /* in a page that a forked child finds zeroed */
 	const struct iom_sys *sys;
 	struct iom_log log;
+	uint64_t granule;                              /* a power of two, or 0; see pieces.h */
 	const struct iom_backend_ops *const *backends; /* those to choose from */
 	const struct iom_backend_ops *forced;          /* NULL: any of them */
 
@@ -81,8 +82,7 @@ int iom_check_owner(const struct iom_domain *dom);
 /* Whether the kernel knows the domain's mappings now; topology is held. */
 bool iom_kernel_has_maps(const struct iom_domain *dom);
 
-/* The backend's calls, counted.  topology is held. */
-int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left);
+/* The backend's unmap, counted.  topology is held. */
 int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);
 
 /*

@@ -8,20 +8,26 @@ libiommu_core_la_SOURCES = \
 	%D%/aperture.c \
 	%D%/aperture.h \
 	%D%/attach.c \
+	%D%/binding.c \
+	%D%/binding.h \
 	%D%/close.c \
 	%D%/domain.c \
 	%D%/domain.h \
 	%D%/error.c \
 	%D%/error.h \
 	%D%/exports.h \
+	%D%/file.c \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/map.c \
+	%D%/map.h \
 	%D%/memlock.c \
 	%D%/memlock.h \
 	%D%/open.c \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/pieces.c \
+	%D%/pieces.h \
 	%D%/placement.c \
 	%D%/placement.h \
 	%D%/pool.c \

@@ -4,21 +4,14 @@
 
 #include "domain.h"
 #include "error.h"
+#include "map.h"
 #include "options.h"
+#include "pieces.h"
 #include "placement.h"
 
 #define MAP_OPTS_FIRST sizeof(struct iom_map_opts)
 
 #define MAP_FLAGS (IOM_MAP_RW | IOM_MAP_FIXED | IOM_MAP_ALIAS)
-
-/* What the caller asks for, checked step by step. */
-struct request {
-	uintptr_t va;
-	uint64_t length;
-	unsigned int flags;
-	iom_iova_t iova;
-	uint64_t limit;
-};
 
 /* Unique in the process, so that a region of one domain is never taken for another's; 0 is none. */
 static uint64_t next_generation = 1;
@@ -29,7 +22,7 @@ uint64_t iom_next_generation(void)
 }
 
 /* What is wrong with the arguments on their own. */
-static int check_arguments(const struct request *rq, const struct iom_map_opts *opts,
+static int check_arguments(const struct iom_map_request *rq, const struct iom_map_opts *opts,
 			   const struct iom_map_opts *callers)
 {
 	if (!rq->va)
@@ -50,7 +43,7 @@ static int check_arguments(const struct request *rq, const struct iom_map_opts *
 }
 
 /* What is wrong with them in this domain, with the devices that are attached now. */
-static int check_here(const struct iom_domain *dom, const struct request *rq)
+static int check_here(const struct iom_domain *dom, const struct iom_map_request *rq)
 {
 	uint64_t last = rq->iova + rq->length - 1;
 	uint64_t whole = rq->va | rq->length;
@@ -94,12 +87,14 @@ static bool take_fit(void *arg, const struct iom_fit *fit)
 	return iom_space_fit(taker->space, fit, &taker->start);
 }
 
-static int choose_anywhere(const struct iom_domain *dom, const struct request *rq, uint64_t *start)
+static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_request *rq,
+			   uint64_t *start)
 {
 	struct iom_place place = {
 		.va = rq->va,
 		.length = rq->length,
 		.backing = dom->page_size,
+		.granule = dom->granule,
 		.limit = rq->limit,
 	};
 	struct taker taker = { .space = &dom->space };
@@ -118,7 +113,8 @@ static int choose_anywhere(const struct iom_domain *dom, const struct request *r
 			 rq->limit);
 }
 
-static int choose_fixed(const struct iom_domain *dom, const struct request *rq, uint64_t *start)
+static int choose_fixed(const struct iom_domain *dom, const struct iom_map_request *rq,
+			uint64_t *start)
 {
 	uint64_t first = rq->iova >> IOM_UNIT_SHIFT;
 	uint64_t end = first + (rq->length >> IOM_UNIT_SHIFT);
@@ -160,11 +156,11 @@ static int claim(struct iom_domain *dom, const struct iom_span *span)
 	int ret;
 
 	if (!alias) {
-		ret = iom_radix_claim(&dom->by_va, span->va, length, iova, &taken);
+		ret = iom_pieces_claim(dom, &dom->by_va, span->va, length, iova, iova, &taken);
 		if (ret < 0)
 			return explain_claim(dom, ret, taken);
 	}
-	ret = iom_radix_claim(&dom->by_iova, iova, length, span->va, &taken);
+	ret = iom_pieces_claim(dom, &dom->by_iova, iova, length, span->va, iova, &taken);
 	if (ret < 0) {
 		if (!alias)
 			iom_radix_clear(&dom->by_va, span->va, length);
@@ -174,7 +170,7 @@ static int claim(struct iom_domain *dom, const struct iom_span *span)
 }
 
 /* Choose an IOVA and occupy it.  The table lock is held. */
-static int reserve(struct iom_domain *dom, const struct request *rq, struct iom_span **span)
+static int reserve(struct iom_domain *dom, const struct iom_map_request *rq, struct iom_span **span)
 {
 	struct iom_span *s;
 	uint64_t start;
@@ -195,6 +191,8 @@ static int reserve(struct iom_domain *dom, const struct request *rq, struct iom_
 		.end = start + (rq->length >> IOM_UNIT_SHIFT),
 		.va = rq->va,
 		.flags = rq->flags,
+		.only = rq->only,
+		.file = rq->fd >= 0,
 		.state = IOM_SPAN_CHANGING,
 		.generation = __atomic_fetch_add(&next_generation, 1, __ATOMIC_RELAXED),
 	};
@@ -221,7 +219,7 @@ static void publish(struct iom_domain *dom, struct iom_span *span)
 	dom->mapped_bytes += length;
 }
 
-static int map(struct iom_domain *dom, const struct request *rq, struct iom_region *region)
+static int map(struct iom_domain *dom, struct iom_map_request *rq, struct iom_region *region)
 {
 	struct iom_backend_map map;
 	struct iom_span *span;
@@ -236,9 +234,12 @@ static int map(struct iom_domain *dom, const struct request *rq, struct iom_regi
 	pthread_mutex_unlock(&dom->table);
 	if (ret < 0)
 		return ret;
+	rq->taken = true;
 
 	map = iom_span_map(span);
-	ret = iom_backend_map(dom, &map, &left);
+	map.fd = rq->fd;
+	map.offset = rq->offset;
+	ret = iom_pieces_map(dom, &map, &left);
 
 	pthread_mutex_lock(&dom->table);
 	if (ret < 0 && left) {
@@ -262,26 +263,63 @@ static int map(struct iom_domain *dom, const struct request *rq, struct iom_regi
 	return ret;
 }
 
-int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
-	    const struct iom_map_opts *callers, struct iom_region *region)
+static bool is_attached(const struct iom_domain *dom, const struct iom_device *dev)
 {
-	struct request rq = { .va = (uintptr_t)va, .length = length, .flags = flags };
+	const struct iom_device *other;
+
+	for (other = dom->devices; other; other = other->next)
+		if (other == dev)
+			return true;
+	return false;
+}
+
+/* The last IOVA that may be used: what the devices, or the one that is meant, and the caller allow. */
+static int read_limit(const struct iom_domain *dom, const struct iom_map_opts *opts,
+		      struct iom_map_request *rq)
+{
+	rq->limit = dom->reach;
+	rq->only = opts->only;
+	if (opts->only) {
+		if (!is_attached(dom, opts->only))
+			return iom_error(-EINVAL, "opts.only is not attached to this domain");
+		rq->limit = opts->only->reach;
+	}
+	if (opts->limit && opts->limit < rq->limit)
+		rq->limit = opts->limit;
+	return 0;
+}
+
+int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
+		   const struct iom_map_opts *callers, struct iom_region *region)
+{
 	struct iom_map_opts opts;
+	int ret;
+
+	ret = iom_options_read(&opts, sizeof(opts), MAP_OPTS_FIRST, callers, "iom_map_opts");
+	if (!ret)
+		ret = check_arguments(rq, &opts, callers);
+	if (ret < 0)
+		return ret;
+	rq->iova = opts.iova;
+	pthread_rwlock_rdlock(&dom->topology);
+	ret = read_limit(dom, &opts, rq);
+	if (!ret)
+		ret = map(dom, rq, region);
+	pthread_rwlock_unlock(&dom->topology);
+	return ret;
+}
+
+int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
+	    const struct iom_map_opts *opts, struct iom_region *region)
+{
+	struct iom_map_request rq = {
+		.va = (uintptr_t)va, .length = length, .flags = flags, .fd = -1
+	};
 	int ret;
 
 	ret = iom_check_owner(dom);
 	if (!ret)
-		ret = iom_options_read(&opts, sizeof(opts), MAP_OPTS_FIRST, callers,
-				       "iom_map_opts");
-	if (!ret)
-		ret = check_arguments(&rq, &opts, callers);
-	if (!ret) {
-		rq.iova = opts.iova;
-		pthread_rwlock_rdlock(&dom->topology);
-		rq.limit = opts.limit && opts.limit < dom->reach ? opts.limit : dom->reach;
-		ret = map(dom, &rq, region);
-		pthread_rwlock_unlock(&dom->topology);
-	}
+		ret = iom_map_memory(dom, &rq, opts, region);
 	if (ret < 0)
 		return iom_error_prefix(ret, "map %p + 0x%" PRIx64 ": ", va, length);
 	return 0;

@@ -38,15 +38,22 @@ static bool proc_number(const struct iom_sys *sys, const char *path, const char 
 	return end != at;
 }
 
+/* What a limit is asked for: what is counted already, and by what name the kernel tells it. */
+static bool exceeds(const struct iom_sys *sys, const char *label, uint64_t need, uint64_t *used_kib,
+		    uint64_t *limit)
+{
+	if (!proc_number(sys, "/proc/self/status", label, used_kib))
+		*used_kib = 0;
+	/* no number: unlimited */
+	return proc_number(sys, "/proc/self/limits", "Max locked memory", limit) &&
+	       (*used_kib << 10) + need > *limit;
+}
+
 int iom_memlock_error(const struct iom_sys *sys, uint64_t need)
 {
 	uint64_t limit, locked_kib;
 
-	if (!proc_number(sys, "/proc/self/status", "VmLck:", &locked_kib))
-		locked_kib = 0;
-	/* no number: unlimited */
-	if (!proc_number(sys, "/proc/self/limits", "Max locked memory", &limit) ||
-	    (locked_kib << 10) + need <= limit)
+	if (!exceeds(sys, "VmLck:", need, &locked_kib, &limit))
 		return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB",
 				 need >> 10);
 	return iom_error(-ENOMEM,
@@ -54,4 +61,22 @@ int iom_memlock_error(const struct iom_sys *sys, uint64_t need)
 			 " KiB locked now, exceeds RLIMIT_MEMLOCK, which is %" PRIu64
 			 " KiB; raise it (ulimit -l, LimitMEMLOCK=) or give CAP_IPC_LOCK",
 			 need >> 10, locked_kib, limit >> 10);
+}
+
+int iom_memlock_user_error(const struct iom_sys *sys, uint64_t need)
+{
+	uint64_t limit, pinned_kib;
+
+	if (!exceeds(sys, "VmPin:", need, &pinned_kib, &limit))
+		return iom_error(-ENOMEM,
+				 "the kernel has no memory to pin %" PRIu64
+				 " KiB, or what other processes of this user have pinned fills "
+				 "RLIMIT_MEMLOCK (iommufd counts them together)",
+				 need >> 10);
+	return iom_error(-ENOMEM,
+			 "pinning %" PRIu64 " KiB more, beside the %" PRIu64
+			 " KiB pinned now, exceeds RLIMIT_MEMLOCK, which is %" PRIu64
+			 " KiB for all processes of this user together; raise it (ulimit -l, "
+			 "LimitMEMLOCK=) or give CAP_IPC_LOCK",
+			 need >> 10, pinned_kib, limit >> 10);
 }

@@ -10,4 +10,7 @@
 /* Leave the sentence for need bytes that could not be locked; -ENOMEM. */
 int iom_memlock_error(const struct iom_sys *sys, uint64_t need);
 
+/* The same where the kernel counts what all processes of the user have pinned. */
+int iom_memlock_user_error(const struct iom_sys *sys, uint64_t need);
+
 #endif

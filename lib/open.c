@@ -2,6 +2,7 @@
 #include "domain.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,19 @@ static int choose_forced(struct iom_domain *dom, const struct iom_open_opts *opt
 				    &dom->forced);
 	if (word && *word)
 		return find_backend(dom->backends, word, "LIBIOMMU_BACKEND", &dom->forced);
+	return 0;
+}
+
+static int read_granule(const struct iom_open_opts *opts, uint64_t *granule)
+{
+	uint64_t value = opts->unmap_granule;
+
+	if (value & (value - 1) || (value && value < IOM_UNIT))
+		return iom_error(-EINVAL,
+				 "unmap_granule is 0x%" PRIx64
+				 "; it is a power of two, 4096 or more, or 0",
+				 value);
+	*granule = value;
 	return 0;
 }
 
@@ -113,6 +127,8 @@ int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
 	if (ret < 0)
 		goto fail;
 	ret = choose_forced(d, &opts);
+	if (!ret)
+		ret = read_granule(&opts, &d->granule);
 	if (ret < 0)
 		goto fail;
 	ret = init_tables(d);

@@ -17,6 +17,21 @@ static uint64_t usable_page(const struct iom_aperture *a, const struct iom_place
 	return fits ? UINT64_C(1) << (63 - __builtin_clzll(fits)) : 0;
 }
 
+/*
+ * What the IOMMU has for pages; where the kernel does not tell, those of a page table whose every
+ * level is a page full of eight-byte entries, as all in use are.
+ */
+static uint64_t likely_pages(const struct iom_aperture *a)
+{
+	uint64_t smallest = iom_smallest_page(a->page_sizes), pages = a->page_sizes, page;
+
+	if (!(a->flags & IOM_APERTURE_LARGER_PAGES) || smallest < IOM_UNIT)
+		return pages;
+	for (page = smallest; page <= LARGEST_PAGE; page *= smallest / 8)
+		pages |= page;
+	return pages;
+}
+
 /* Whether a whole page of this size lies inside the memory. */
 static bool contains_page(const struct iom_place *place, uint64_t page)
 {
@@ -48,18 +63,20 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 static bool try_page(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		     uint64_t page, bool high, iom_place_fn *try, void *arg)
 {
-	uint64_t align;
+	uint64_t least = page, align;
 	size_t i;
 
-	for (align = page > LARGEST_PAGE ? page : LARGEST_PAGE; align >= IOM_UNIT; align >>= 1) {
+	if (place->granule > page && contains_page(place, place->granule))
+		least = place->granule;
+	for (align = least > LARGEST_PAGE ? least : LARGEST_PAGE; align >= least; align >>= 1) {
 		for (i = 0; i < apertures->n; i++) {
 			const struct iom_aperture *a = &apertures->v[i];
 			struct iom_fit fit;
 
 			if (usable_page(a, place) != page || !part(a, place, high, &fit))
 				continue;
-			if (align != page && (align < page || !(a->page_sizes & align) ||
-					      !contains_page(place, align)))
+			if (align != least &&
+			    (!(likely_pages(a) & align) || !contains_page(place, align)))
 				continue;
 			fit.count = place->length >> IOM_UNIT_SHIFT;
 			fit.align = align >> IOM_UNIT_SHIFT;

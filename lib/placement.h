@@ -14,6 +14,7 @@ struct iom_place {
 	uint64_t length;
 	uint64_t backing; /* the page size behind the memory */
 	uint64_t limit;   /* the last IOVA that may be used */
+	uint64_t granule; /* 0, or a part that may be unmapped apart: keep those aligned */
 };
 
 /* Try one fit; true ends the search. */
@@ -25,7 +26,8 @@ typedef bool iom_place_fn(void *arg, const struct iom_fit *fit);
  *	1. the aperture with the largest page size that divides the backing page, va and length;
  *	2. above 4 GiB, so that what lies below is kept for devices that reach no further;
  *	3. congruent to va modulo the largest huge page that lies inside the memory, so that the IOMMU
- *	   can use its large pages there; then modulo smaller ones;
+ *	   can use its large pages there; then modulo smaller ones.  At least modulo the
+ *	   granule, if one lies inside, so that what is a multiple of it in va is one in IOVA;
  *	4. the lowest address, but never page 0.
  */
 bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,

@@ -33,6 +33,8 @@ struct iom_span {
 	uint64_t generation;
 	uintptr_t va;
 	unsigned int flags; /* IOM_MAP_* */
+	bool only;          /* for one device: it need not be in reach of the others */
+	bool file;          /* the memory is a file's, mapped by the library: unmapped with it */
 	enum iom_span_state state;
 };
 

@@ -9,6 +9,7 @@
 #ifndef IOM_SYS_H
 #define IOM_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,10 @@ struct iom_sys {
 	int (*list_dir)(void *ctx, const char *path, iom_sys_name_fn *name, void *arg);
 	/* Zeroed private memory of whole pages, reserved but not touched, empty in a forked child. */
 	int (*alloc_pages)(void *ctx, size_t length, void **pages);
+	/* Memory that is a part of a file, shared with it; not there in a forked child. */
+	int (*map_file)(void *ctx, int fd, uint64_t offset, size_t length, bool writable,
+			void **pages);
+	/* The end of either. */
 	void (*free_pages)(void *ctx, void *pages, size_t length);
 };
 

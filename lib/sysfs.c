@@ -208,18 +208,19 @@ static bool is_printable(const char *text)
 	return true;
 }
 
-void iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n)
+bool iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n)
 {
 	struct holder holder = { .sys = sys, .node = node };
 	char path[64], comm[32];
 
 	if (iom_sys_list_dir(sys, "/proc", look_into_process, &holder) != 1) {
 		snprintf(who, n, "another process");
-		return;
+		return false;
 	}
 	snprintf(path, sizeof(path), "/proc/%ld/comm", holder.pid);
 	if (iom_sys_read_text(sys, path, comm, sizeof(comm)) < 0 || !is_printable(comm))
 		snprintf(who, n, "process %ld", holder.pid);
 	else
 		snprintf(who, n, "process %ld (%s)", holder.pid, comm);
+	return true;
 }

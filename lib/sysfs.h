@@ -3,6 +3,7 @@
 #ifndef IOM_SYSFS_H
 #define IOM_SYSFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,10 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 int iom_sysfs_group_members(const struct iom_sys *sys, unsigned int group, iom_sys_name_fn *name,
 			    void *arg);
 
-/* Who holds a device node open, as "process 17 (qemu)"; "another process" if that cannot be seen. */
-void iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n);
+/*
+ * Who holds a device node open, as "process 17 (qemu)"; "another process", and false, if nobody is
+ * seen to.
+ */
+bool iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, size_t n);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "domain.h"
 #include "error.h"
+#include "pieces.h"
 
 void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 {
@@ -12,6 +13,8 @@ void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 	if (!(span->flags & IOM_MAP_ALIAS))
 		iom_radix_clear(&dom->by_va, span->va, length);
 	iom_radix_clear(&dom->by_iova, iova, length);
+	if (span->file)
+		dom->sys->free_pages(dom->sys->ctx, (void *)span->va, length);
 	iom_space_remove(&dom->space, span);
 	iom_pool_give(&dom->pool, span);
 }
@@ -95,20 +98,45 @@ static int check_mapped(const struct iom_domain *dom, const struct range *range)
 	return 0;
 }
 
-/* Whether iova and last are ends of mappings; all between them is mapped. */
+static int cut_error(const struct iom_domain *dom, const struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), last = iova + iom_span_length(span) - 1;
+
+	if (!dom->granule)
+		return iom_error(-EINVAL,
+				 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+				 "; without an unmap_granule only whole mappings can be unmapped",
+				 iova, last);
+	return iom_error(-EINVAL,
+			 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+			 " where it is no multiple of the unmap_granule",
+			 iova, last);
+}
+
+/* Whether iova and last are where mappings end or may be cut; all between them is mapped. */
 static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last)
 {
 	const struct iom_span *first = iom_space_at(&dom->space, iova >> IOM_UNIT_SHIFT);
 	const struct iom_span *final = iom_space_at(&dom->space, last >> IOM_UNIT_SHIFT);
-	const struct iom_span *cut = iom_span_iova(first) != iova ? first : final;
 
-	if (iom_span_iova(first) == iova &&
-	    iom_span_iova(final) + iom_span_length(final) - 1 == last)
+	if (iom_span_iova(first) != iova && !iom_pieces_may_cut(dom, iova))
+		return cut_error(dom, first);
+	if (iom_span_iova(final) + iom_span_length(final) - 1 != last &&
+	    !iom_pieces_may_cut(dom, last + 1))
+		return cut_error(dom, final);
+	return 0;
+}
+
+/* Have mappings begin and end where the range does; check_ends() has allowed it. */
+static int cut_ends(struct iom_domain *dom, const struct range *range)
+{
+	if (!dom->granule)
 		return 0;
-	return iom_error(-EINVAL,
-			 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
-			 "; only whole mappings can be unmapped",
-			 iom_span_iova(cut), iom_span_iova(cut) + iom_span_length(cut) - 1);
+	if (iom_pool_reserve(&dom->pool, 2) < 0)
+		return iom_error(-ENOMEM, "no memory to cut a mapping");
+	iom_pieces_cut(dom, range->start);
+	iom_pieces_cut(dom, range->end);
+	return 0;
 }
 
 typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
@@ -153,36 +181,78 @@ static int unmap_range(struct iom_domain *dom, uint64_t iova, uint64_t last)
 	ret = check_mapped(dom, &range);
 	if (!ret)
 		ret = check_ends(dom, iova, last);
+	if (!ret)
+		ret = cut_ends(dom, &range);
 	return ret < 0 ? ret : unmap_checked(dom, &range);
 }
 
-/* The span that the region stands for, once nobody else is mapping or unmapping it; NULL: it is gone. */
-static struct iom_span *settled_span(struct iom_domain *dom, const struct iom_region *region)
+/* A region's units. */
+static struct range units_of(const struct iom_region *region)
 {
-	const uint64_t start = region->iova >> IOM_UNIT_SHIFT;
-	struct iom_span *span;
+	uint64_t start = region->iova >> IOM_UNIT_SHIFT;
+	uint64_t n = region->length >> IOM_UNIT_SHIFT;
 
-	for (;;) {
-		span = iom_space_at(&dom->space, start);
-		if (span->start != start || span->generation != region->generation ||
-		    span->state == IOM_SPAN_HOLE)
-			return NULL;
-		if (span->state != IOM_SPAN_CHANGING)
-			return span;
-		pthread_cond_wait(&dom->settled, &dom->table);
+	return (struct range){ start,
+			       start + (n < IOM_SPACE_END - start ? n : IOM_SPACE_END - start) };
+}
+
+/* Whether the span is the region's, or a part of it that is left. */
+static bool belongs(const struct iom_span *span, const struct iom_region *region)
+{
+	struct range range = units_of(region);
+
+	return span->state != IOM_SPAN_HOLE && span->generation == region->generation &&
+	       span->start >= range.start && span->end <= range.end;
+}
+
+/*
+ * The region's next part from unit on, as large as neighbours make it, once nobody else is mapping
+ * or unmapping it.  False if there is none.
+ */
+static bool next_part(struct iom_domain *dom, const struct iom_region *region, uint64_t unit,
+		      struct range *part, enum iom_span_state *state)
+{
+	const struct iom_span *span = iom_space_at(&dom->space, unit);
+	const uint64_t end = units_of(region).end;
+
+	while (span->start < end && (!belongs(span, region) || span->state == IOM_SPAN_CHANGING)) {
+		if (belongs(span, region))
+			pthread_cond_wait(&dom->settled, &dom->table);
+		else
+			unit = span->end;
+		span = iom_space_at(&dom->space, unit);
 	}
+	if (span->start >= end)
+		return false;
+	*part = (struct range){ span->start, span->end };
+	*state = span->state;
+	for (span = iom_space_at(&dom->space, part->end);
+	     span->start == part->end && belongs(span, region) && span->state == *state;
+	     span = iom_space_at(&dom->space, part->end))
+		part->end = span->end;
+	return true;
 }
 
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
-	const struct iom_span *span = settled_span(dom, region);
+	enum iom_span_state state;
+	struct range part;
+	bool found = false;
+	uint64_t unit;
+	int ret = 0;
 
-	if (!span)
+	for (unit = units_of(region).start; next_part(dom, region, unit, &part, &state);
+	     unit = part.end) {
+		found = true;
+		if (state == IOM_SPAN_QUARANTINED)
+			ret = quarantined(iom_space_at(&dom->space, part.start));
+		else if (unmap_checked(dom, &part) < 0)
+			ret = -EIO;
+	}
+	if (!found)
 		return iom_error(-ENOENT,
 				 "the region was unmapped before, or is none of this domain");
-	if (span->state == IOM_SPAN_QUARANTINED)
-		return quarantined(span);
-	return unmap_checked(dom, &(struct range){ span->start, span->end });
+	return ret;
 }
 
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
@@ -300,8 +370,6 @@ int iom_unmap_everything(struct iom_domain *dom)
 
 void iom_kernel_forget(struct iom_domain *dom)
 {
-	if (dom->backend->ops->caps & IOM_CAP_KEEPS_MAPS)
-		return;
 	if (!dom->mappings && !dom->quarantined_bytes)
 		return;
 	if (!kernel_unmap_all(dom))

@@ -74,7 +74,8 @@ int iom_view_check(const struct iom_domain *dom, const struct iom_view *view)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		if (last > view->reach || !iom_aperture_containing(&view->apertures, iova, last) ||
+		if ((last > view->reach && !span->only) ||
+		    !iom_aperture_containing(&view->apertures, iova, last) ||
 		    (iova | length) & (view->page_size - 1))
 			return iom_error(-EBUSY,
 					 "the device cannot reach what is mapped at IOVA 0x%" PRIx64

@@ -36,7 +36,7 @@ static int parse_ranges(const unsigned char *cap, size_t n, uint64_t page_sizes,
 				 head.nr_iovas);
 	for (i = 0; i < head.nr_iovas; i++) {
 		memcpy(&range, cap + sizeof(head) + i * sizeof(range), sizeof(range));
-		ret = iom_aperture_add(set, range.start, range.end, page_sizes);
+		ret = iom_aperture_add(set, range.start, range.end, page_sizes, 0);
 		if (ret < 0)
 			return ret;
 	}

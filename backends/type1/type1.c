@@ -20,6 +20,9 @@
 
 #define ENTRY_LIMIT_FILE "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
 
+/* What iommufd answers as the number of maps that can yet be made. */
+#define NO_LIMIT UINT32_MAX
+
 struct type1 {
 	struct iom_vfio vfio;
 	bool ready;         /* vfio is initialised */
@@ -57,7 +60,7 @@ static int open_container(struct iom_backend *backend, struct type1 *t)
 
 	if (t->vfio.container >= 0)
 		return 0;
-	ret = iom_vfio_open_container(backend->sys, &t->vfio.container);
+	ret = iom_vfio_open_container(backend->sys, &t->vfio);
 	if (ret < 0)
 		return ret;
 	ret = check_extensions(backend->sys, t);
@@ -67,22 +70,13 @@ static int open_container(struct iom_backend *backend, struct type1 *t)
 }
 
 /* Why the kernel does not let a group translate through the container. */
-static int explain_join(const struct iom_vfio_group *group, int err)
+static int explain_join(const struct type1 *t, const struct iom_vfio_group *group, int err)
 {
 	switch (err) {
 	case -EPERM:
-		return iom_error(
-			-EACCES,
-			"the kernel refuses group %u because its interrupts are not isolated; "
-			"switch interrupt remapping on, or accept the risk with "
-			"vfio_iommu_type1.allow_unsafe_interrupts=1",
-			group->number);
+		return iom_vfio_not_isolated(group->number, t->vfio.module);
 	case -EINVAL:
-		return iom_error(-EBUSY,
-				 "the kernel refuses group %u: a mapping lies in a range that its "
-				 "devices reserve (see "
-				 "/sys/kernel/iommu_groups/%u/reserved_regions)",
-				 group->number, group->number);
+		return iom_vfio_reserved(group->number);
 	case -EBUSY:
 		return iom_error(-EBUSY, "group %u is in another container already", group->number);
 	case -ENOMEM:
@@ -104,7 +98,7 @@ static int set_container(struct iom_backend *backend, struct iom_vfio_group *gro
 
 	ret = iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_SET_CONTAINER, &t->vfio.container);
 	if (ret < 0)
-		return explain_join(group, ret);
+		return explain_join(t, group, ret);
 	if (!first)
 		return 0;
 	ret = iom_sys_ioctl_int(backend->sys, t->vfio.container, VFIO_SET_IOMMU,
@@ -112,7 +106,7 @@ static int set_container(struct iom_backend *backend, struct iom_vfio_group *gro
 	if (ret < 0) {
 		iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 		/* nothing is mapped yet, so it is not for a mapping that it refuses */
-		return explain_join(group, ret == -EINVAL ? -EIO : ret);
+		return explain_join(t, group, ret == -EINVAL ? -EIO : ret);
 	}
 	return 0;
 }
@@ -152,21 +146,22 @@ static uint64_t read_entry_limit(const struct iom_sys *sys, int container)
 	if (iom_type1_read_info(sys, container, &info) == 0) {
 		iom_aperture_free(&info.apertures);
 		if (info.has_avail)
-			return info.avail;
+			return info.avail == NO_LIMIT ? UINT64_MAX : info.avail;
 	}
 	if (iom_sys_read_text(sys, ENTRY_LIMIT_FILE, text, sizeof(text)) > 0)
 		return strtoull(text, NULL, 10);
 	return UINT64_MAX;
 }
 
-static int type1_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+static int attach(struct iom_backend *backend, struct iom_backend_device *dev,
+		  const struct iom_vfio *container)
 {
 	struct type1 *t = backend->priv;
 	bool first = !t->vfio.groups;
 	int ret;
 
 	if (!t->ready) {
-		t->vfio.container = -1;
+		t->vfio = *container;
 		t->ready = true;
 	}
 	ret = iom_vfio_attach(backend, &t->vfio, dev, join);
@@ -175,6 +170,30 @@ static int type1_attach(struct iom_backend *backend, struct iom_backend_device *
 		t->pins_shared = is_before_6_2(backend->sys);
 	}
 	return ret;
+}
+
+static int type1_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	static const struct iom_vfio container = {
+		.node = IOM_VFIO_CONTAINER_NODE,
+		.module = "vfio_iommu_type1",
+		.container = -1,
+	};
+
+	return attach(backend, dev, &container);
+}
+
+/* An iommufd takes the calls of a container, for groups that are put into it. */
+static int iommufd_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	static const struct iom_vfio container = {
+		.node = IOM_VFIO_IOMMUFD_NODE,
+		.module = "iommufd",
+		.container = -1,
+		.keeps_maps = true,
+	};
+
+	return attach(backend, dev, &container);
 }
 
 static void type1_detach(struct iom_backend *backend, struct iom_backend_device *dev)
@@ -338,7 +357,8 @@ static void type1_entries(const struct iom_backend *backend, uint64_t *limit, ui
 
 	*limit = t->entry_limit;
 	*used = t->vfio.groups ? UINT64_MAX : 0;
-	if (!t->vfio.groups || iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
+	if (!t->vfio.groups || t->entry_limit == UINT64_MAX ||
+	    iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
 		return;
 	iom_aperture_free(&info.apertures);
 	if (info.has_avail && info.avail <= t->entry_limit)
@@ -361,18 +381,20 @@ static void type1_forget(struct iom_backend *backend, struct iom_backend_device 
 		iom_vfio_forget(backend, &t->vfio, dev);
 }
 
+#define TYPE1_OPS                                                                                 \
+	.priv_size = sizeof(struct type1), .detach = type1_detach,                                \
+	.close_device = iom_vfio_close_device, .apertures = type1_apertures, .map = type1_map,    \
+	.unmap = type1_unmap, .can_unmap_all = type1_can_unmap_all, .unmap_all = type1_unmap_all, \
+	.entries = type1_entries, .destroy = type1_destroy, .forget = type1_forget
+
 const struct iom_backend_ops iom_backend_type1 = {
 	.name = "type1",
-	.priv_size = sizeof(struct type1),
 	.attach = type1_attach,
-	.detach = type1_detach,
-	.close_device = iom_vfio_close_device,
-	.apertures = type1_apertures,
-	.map = type1_map,
-	.unmap = type1_unmap,
-	.can_unmap_all = type1_can_unmap_all,
-	.unmap_all = type1_unmap_all,
-	.entries = type1_entries,
-	.destroy = type1_destroy,
-	.forget = type1_forget,
+	TYPE1_OPS,
+};
+
+const struct iom_backend_ops iom_backend_type1_iommufd = {
+	.name = "type1-iommufd",
+	.attach = iommufd_attach,
+	TYPE1_OPS,
 };

@@ -9,22 +9,20 @@
 #include "lib/error.h"
 #include "vfio.h"
 
-#define CONTAINER_NODE "/dev/vfio/vfio"
-
-int iom_vfio_open_container(const struct iom_sys *sys, int *container)
+int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio)
 {
 	int fd, version;
 
-	fd = iom_sys_open(sys, CONTAINER_NODE, O_RDWR);
+	fd = iom_sys_open(sys, vfio->node, O_RDWR);
 	if (fd < 0)
-		return iom_vfio_node_error(sys, CONTAINER_NODE, fd);
+		return iom_vfio_node_error(sys, vfio->node, fd);
 	version = iom_sys_ioctl(sys, fd, VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION) {
 		iom_sys_close(sys, fd);
-		return iom_error(-EOPNOTSUPP, CONTAINER_NODE " answers %d as its version, not %d",
+		return iom_error(-EOPNOTSUPP, "%s answers %d as its version, not %d", vfio->node,
 				 version, VFIO_API_VERSION);
 	}
-	*container = fd;
+	vfio->container = fd;
 	return 0;
 }
 
@@ -89,16 +87,16 @@ static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
 			group->number, strerror(-ret));
 	iom_sys_close(backend->sys, group->fd);
 	free(group);
-	/* it goes on having an IOMMU that no other group can be given: start anew */
-	if (!vfio->groups && vfio->stuck) {
+	/* it has maps left, or goes on having an IOMMU that no other group can be given: start anew */
+	if (!vfio->groups && (vfio->keeps_maps || vfio->stuck)) {
 		iom_sys_close(backend->sys, vfio->container);
 		vfio->container = -1;
 		vfio->stuck = false;
 	}
 }
 
-static int open_device(struct iom_backend *backend, const struct iom_vfio_group *group,
-		       struct iom_backend_device *dev)
+static int open_device(struct iom_backend *backend, const struct iom_vfio *vfio,
+		       const struct iom_vfio_group *group, struct iom_backend_device *dev)
 {
 	int fd;
 
@@ -113,7 +111,15 @@ static int open_device(struct iom_backend *backend, const struct iom_vfio_group 
 		return iom_error(-ENOMEM, "the kernel has no memory to open the device");
 	case -EBUSY:
 		return iom_error(-EBUSY, "it is open already");
+	/* where a container is an iommufd's, this call is what binds and attaches the device */
+	case -EPERM:
+		return iom_vfio_not_isolated(group->number, vfio->module);
+	case -EADDRINUSE:
+		return iom_vfio_reserved(group->number);
 	default:
+		if (fd == -EINVAL && vfio->keeps_maps)
+			return iom_error(-EOPNOTSUPP, "the kernel cannot have it translated by %s",
+					 vfio->node);
 		if (fd < 0)
 			return iom_error(-EIO, "the kernel does not open the device: %s",
 					 strerror(-fd));
@@ -129,19 +135,13 @@ int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 	struct iom_vfio_group *group;
 	int ret;
 
-	ret = iom_sysfs_group(backend->sys, dev->address, &dev->group);
-	if (ret < 0)
-		return ret;
-	ret = iom_vfio_check_driver(backend->sys, dev->address);
-	if (ret < 0)
-		return ret;
 	group = find_group(vfio, dev->group);
 	if (!group) {
 		ret = add_group(backend, vfio, dev->group, join, &group);
 		if (ret < 0)
 			return ret;
 	}
-	ret = open_device(backend, group, dev);
+	ret = open_device(backend, vfio, group, dev);
 	if (ret < 0) {
 		if (!group->users)
 			remove_group(backend, vfio, group);

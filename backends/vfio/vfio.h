@@ -5,6 +5,9 @@
 
 #include "backends/backend.h"
 
+#define IOM_VFIO_CONTAINER_NODE "/dev/vfio/vfio"
+#define IOM_VFIO_IOMMUFD_NODE "/dev/iommu"
+
 struct iom_vfio_group {
 	struct iom_vfio_group *next;
 	unsigned int number;
@@ -13,8 +16,11 @@ struct iom_vfio_group {
 };
 
 struct iom_vfio {
-	int container; /* -1 until the first attach */
-	bool stuck;    /* a group did not leave it */
+	const char *node;   /* that is opened as the container */
+	const char *module; /* of the kernel, that decides about interrupts */
+	int container;      /* -1 until the first attach */
+	bool keeps_maps;    /* when the last group leaves it */
+	bool stuck;         /* a group did not leave it */
 	struct iom_vfio_group *groups;
 };
 
@@ -22,8 +28,8 @@ struct iom_vfio {
 typedef int iom_vfio_join_fn(struct iom_backend *backend, struct iom_vfio_group *group, bool first);
 
 /*
- * Attach a device: check its driver, open its group if no other device of it is attached, let join
- * put it into the container, and get the device's fd.  All undone on failure.
+ * Attach a device: open its group if no other device of it is attached, let join put it into the
+ * container, and get the device's fd.  All undone on failure.
  */
 int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 		    struct iom_backend_device *dev, iom_vfio_join_fn *join);
@@ -35,14 +41,15 @@ void iom_vfio_close_device(struct iom_backend *backend, struct iom_backend_devic
 void iom_vfio_forget(struct iom_backend *backend, struct iom_vfio *vfio,
 		     struct iom_backend_device *dev);
 
-/* Open /dev/vfio/vfio and check its version; a sentence on failure. */
-int iom_vfio_open_container(const struct iom_sys *sys, int *container);
+/* Open the container's node and check its version; a sentence on failure. */
+int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio);
+
+/* Why the kernel does not let a group translate: -EACCES and -EBUSY, with a sentence. */
+int iom_vfio_not_isolated(unsigned int group, const char *module);
+int iom_vfio_reserved(unsigned int group);
 
 /* The errno of a device node that cannot be opened, in a sentence. */
 int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err);
-
-/* -ENODEV or -EBUSY, with a sentence, if the function is not bound to a VFIO driver. */
-int iom_vfio_check_driver(const struct iom_sys *sys, const char *address);
 
 /* Open a group's node, and check that it is viable; a sentence on failure. */
 int iom_vfio_open_group(const struct iom_sys *sys, unsigned int number, int *fd);

@@ -23,6 +23,7 @@ struct rig {
 	struct iom_sim *sim;
 	struct iom_domain *dom;
 	struct iom_device *nvme;
+	const char *backend; /* that rig_open() forces; NULL: none */
 
 	/* The simulation's table, with a look at each ioctl: to hold it up, to count, to change the answer. */
 	struct iom_sys sys;
@@ -79,6 +80,7 @@ static inline int rig_open(struct iom_domain **dom)
 {
 	const struct iom_open_opts opts = {
 		.size = sizeof(opts),
+		.backend = rig.backend,
 		.log = rig_log,
 		.log_arg = &rig,
 	};

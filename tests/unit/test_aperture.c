@@ -23,7 +23,7 @@ static void add_all(struct iom_aperture_set *set, const struct list *list)
 	const struct iom_aperture *a;
 
 	for (a = list->v; a->page_sizes; a++)
-		ck_assert_ok(iom_aperture_add(set, a->start, a->last, a->page_sizes));
+		ck_assert_ok(iom_aperture_add(set, a->start, a->last, a->page_sizes, a->flags));
 }
 
 /* ---- Normalizing -------------------------------------------------------------------------------- */
@@ -139,7 +139,7 @@ START_TEST(without_page_sizes)
 {
 	struct iom_aperture_set set = { 0 };
 
-	ck_assert_ok(iom_aperture_add(&set, 0, LAST, 0));
+	ck_assert_ok(iom_aperture_add(&set, 0, LAST, 0, 0));
 	ck_assert_fails(iom_aperture_normalize(&set), -EIO, "unusable", "page sizes 0x0");
 	iom_aperture_free(&set);
 }
@@ -179,11 +179,11 @@ START_TEST(unit)
 	struct iom_aperture_set set = { 0 };
 
 	ck_assert_uint_eq(iom_aperture_unit(&set), 0);
-	ck_assert_ok(iom_aperture_add(&set, 0, 0xffffffff, PAGES_X86));
+	ck_assert_ok(iom_aperture_add(&set, 0, 0xffffffff, PAGES_X86, 0));
 	ck_assert_uint_eq(iom_aperture_unit(&set), 4096);
-	ck_assert_ok(iom_aperture_add(&set, GIB * 8, GIB * 16 - 1, PAGES_64K));
+	ck_assert_ok(iom_aperture_add(&set, GIB * 8, GIB * 16 - 1, PAGES_64K, 0));
 	ck_assert_uint_eq(iom_aperture_unit(&set), 65536);
-	ck_assert_ok(iom_aperture_add(&set, GIB * 32, GIB * 64 - 1, PAGES_4K));
+	ck_assert_ok(iom_aperture_add(&set, GIB * 32, GIB * 64 - 1, PAGES_4K, 0));
 	ck_assert_uint_eq(iom_aperture_unit(&set), 65536);
 	iom_aperture_free(&set);
 }

@@ -227,7 +227,6 @@ START_TEST(broken_machine)
 			broken[_i].words[1], broken[_i].words[2]);
 	/* the reason is in the explanation, too; not that the backend was taken */
 	ck_assert_int_gt(iom_explain(rig.dom, explanation, sizeof(explanation)), 0);
-	ck_assert_ptr_nonnull(strstr(explanation, "type1: "));
 	ck_assert_msg(strstr(explanation, broken[_i].words[0]), "\"%s\"", explanation);
 	ck_assert_ptr_null(strstr(explanation, "taken"));
 	ck_assert_mended();
@@ -317,6 +316,9 @@ START_TEST(no_descriptor_left)
 		{ .nth = 1, .answer = -ENFILE, .request = VFIO_GROUP_GET_DEVICE_FD },
 	};
 
+	iom_close(rig.dom);
+	rig.backend = "type1";
+	ck_assert_ok(rig_open(&rig.dom));
 	iom_sim_fail(rig.sim, &failures[_i]);
 	ck_assert_fails(attach(NVME), -EMFILE, "attach " NVME ": ", "open",
 			strerror(-failures[_i].answer));

@@ -57,7 +57,7 @@ static bool note(void *arg, const struct iom_fit *fit)
 static bool place(struct iom_aperture_set set, uint64_t va, uint64_t length, uint64_t backing,
 		  uint64_t limit)
 {
-	struct iom_place request = { va, length, backing, limit };
+	struct iom_place request = { va, length, backing, limit, 0 };
 	bool taken;
 
 	offers.n = 0;
@@ -209,7 +209,7 @@ END_TEST
 START_TEST(nothing_but_page_zero)
 {
 	struct iom_aperture list[] = { { 0, 0xfff, 0x1000, 0 } };
-	struct iom_place request = { 0x7f0000000000, 0x1000, 0x1000, LAST };
+	struct iom_place request = { 0x7f0000000000, 0x1000, 0x1000, LAST, 0 };
 
 	ck_assert(!place(SET(list), request.va, request.length, request.backing, request.limit));
 	ck_assert_uint_eq(offers.n, 0);
@@ -287,7 +287,7 @@ START_TEST(possible)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct iom_place request = { 0x7f0000000000, cases[i].length, 0x1000,
-					     cases[i].limit };
+					     cases[i].limit, 0 };
 
 		ck_assert_msg(iom_placement_possible(&SET(x86), &request) == cases[i].possible,
 			      "0x%" PRIx64 " below 0x%" PRIx64, cases[i].length, cases[i].limit);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/binding.h"
+#include "lib/error.h"
+#include "backends/uapi/iommufd.h"
+#include "backends/vfio/vfio.h"
+
+#define NODES "/dev/vfio/devices/"
+#define NODE_MAX 64
+
+static int take_name(void *arg, const char *name)
+{
+	if (strncmp(name, "vfio", 4))
+		return 0;
+	snprintf(arg, NODE_MAX, NODES "%.32s", name);
+	return 1;
+}
+
+/*
+ * The name is in sysfs whenever the device is bound to a VFIO driver; the node is there only if the
+ * kernel was built with VFIO_DEVICE_CDEV.
+ */
+static int find_node(const struct iom_sys *sys, const char *address, char node[NODE_MAX])
+{
+	char folder[64];
+
+	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev", address);
+	if (iom_sys_list_dir(sys, folder, take_name, node) == 1)
+		return 0;
+	return iom_error(-EOPNOTSUPP,
+			 "the kernel gives VFIO devices no nodes of their own (Linux 6.6 and later "
+			 "may)");
+}
+
+/* A descriptor. */
+static int open_node(const struct iom_sys *sys, const char *node)
+{
+	int fd;
+
+	fd = iom_sys_open(sys, node, O_RDWR);
+	if (fd == -ENOENT || fd == -ENXIO || fd == -ENODEV)
+		return iom_error(-EOPNOTSUPP,
+				 "there is no %s: the kernel was built without VFIO_DEVICE_CDEV",
+				 node);
+	return fd < 0 ? iom_vfio_node_error(sys, node, fd) : fd;
+}
+
+/* A descriptor of ours would be found, too: it is closed by now. */
+static bool held(const struct iom_sys *sys, const char *node)
+{
+	char who[64];
+
+	if (!iom_sysfs_holder(sys, node, who, sizeof(who)))
+		return false;
+	iom_error_set("%s is held by %s; end it first", node, who);
+	return true;
+}
+
+static int explain_bind(const struct iom_sys *sys, const struct iom_backend_device *dev,
+			const char *node, int err)
+{
+	char group[32];
+
+	switch (err) {
+	case -EPERM:
+		return iom_vfio_not_isolated(dev->group, "iommufd");
+	case -EBUSY:
+		/* the group's node is open, or the kernel itself uses the group */
+		snprintf(group, sizeof(group), "/dev/vfio/%u", dev->group);
+		return held(sys, group) ? -EBUSY : iom_binding_not_viable(sys, dev->group);
+	case -EINVAL:
+		if (held(sys, node))
+			return -EBUSY;
+		return iom_error(-EOPNOTSUPP, "the kernel does not let it be bound to an iommufd");
+	case -ENODEV:
+		return iom_error(-ENODEV, "it is gone, or no IOMMU covers it");
+	case -ENOMEM:
+		return iom_error(-ENOMEM, "the kernel has no memory to open the device");
+	default:
+		return iom_error(-EIO, "the kernel does not bind it to an iommufd: %s",
+				 strerror(err < 0 ? -err : err));
+	}
+}
+
+static int explain_attach(const struct iom_backend_device *dev, int err)
+{
+	switch (err) {
+	case -EADDRINUSE:
+		return iom_vfio_reserved(dev->group);
+	case -EBUSY:
+		return iom_error(-EBUSY, "group %u translates through another address space",
+				 dev->group);
+	case -EINVAL:
+	case -EOPNOTSUPP:
+	case -ENODEV:
+		return iom_error(-EOPNOTSUPP,
+				 "the kernel cannot have it translated by an iommufd (%s)",
+				 strerror(-err));
+	case -ENOMEM:
+		return iom_error(-ENOMEM, "the kernel has no memory to attach the device");
+	default:
+		return iom_error(-EIO, "the kernel does not attach it to the address space: %s",
+				 strerror(err < 0 ? -err : err));
+	}
+}
+
+static int bind(const struct iom_sys *sys, int fd, int iommufd)
+{
+	struct iom_vfio_device_bind_iommufd arg = {
+		.argsz = sizeof(arg),
+		.iommufd = iommufd,
+	};
+
+	return iom_sys_ioctl(sys, fd, IOM_VFIO_DEVICE_BIND_IOMMUFD, &arg);
+}
+
+static int attach(const struct iom_sys *sys, int fd, uint32_t ioas)
+{
+	struct iom_vfio_device_attach_iommufd_pt arg = { .argsz = sizeof(arg), .pt_id = ioas };
+
+	return iom_sys_ioctl(sys, fd, IOM_VFIO_DEVICE_ATTACH_IOMMUFD_PT, &arg);
+}
+
+int iom_iommufd_open_device(struct iom_backend *backend, struct iom_backend_device *dev,
+			    int iommufd, uint32_t ioas)
+{
+	const struct iom_sys *sys = backend->sys;
+	char node[NODE_MAX];
+	int fd, ret;
+
+	ret = find_node(sys, dev->address, node);
+	if (ret < 0)
+		return ret;
+	fd = open_node(sys, node);
+	if (fd < 0)
+		return fd;
+	ret = bind(sys, fd, iommufd);
+	if (ret) {
+		iom_sys_close(sys, fd);
+		return explain_bind(sys, dev, node, ret);
+	}
+	ret = attach(sys, fd, ioas);
+	if (ret) {
+		iom_sys_close(sys, fd);
+		return explain_attach(dev, ret);
+	}
+	dev->fd = fd;
+	iom_log(backend->log, IOM_LOG_DEBUG, "device %s is bound by %s", dev->address, node);
+	return 0;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "domain.h"
+#include "error.h"
+#include "map.h"
+
+static int explain(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return iom_error(-ENOMEM, "no room in this process's address space for the file");
+	case -EACCES:
+	case -EPERM:
+		return iom_error(-EACCES, "the file is not open, or sealed against, what the flags "
+					  "ask for");
+	case -EBADF:
+		return iom_error(-EINVAL, "this is no open file");
+	default:
+		return iom_error(-EINVAL, "the file cannot be mapped there: %s", strerror(-err));
+	}
+}
+
+static int map_file(struct iom_domain *dom, struct iom_map_request *rq,
+		    const struct iom_map_opts *opts, struct iom_region *region)
+{
+	void *va;
+	int ret;
+
+	if (!rq->length)
+		return iom_error(-EINVAL, "the length is 0");
+	ret = dom->sys->map_file(dom->sys->ctx, rq->fd, rq->offset, rq->length,
+				 rq->flags & IOM_MAP_WRITE, &va);
+	if (ret < 0)
+		return explain(ret);
+	rq->va = (uintptr_t)va;
+	ret = iom_map_memory(dom, rq, opts, region);
+	if (ret < 0 && !rq->taken)
+		dom->sys->free_pages(dom->sys->ctx, va, rq->length);
+	return ret;
+}
+
+int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t length,
+		 unsigned int flags, const struct iom_map_opts *opts, struct iom_region *region)
+{
+	struct iom_map_request rq = { .length = length, .flags = flags, .fd = fd, .offset = offset };
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret)
+		ret = map_file(dom, &rq, opts, region);
+	if (ret < 0)
+		return iom_error_prefix(ret, "map file %d from 0x%" PRIx64 " + 0x%" PRIx64 ": ", fd,
+					offset, length);
+	return 0;
+}

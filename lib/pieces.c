@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pieces.h"
+
+#include "error.h"
+
+/* The distance of cuts, 0 if there are none: no less than a page, also while no device is attached. */
+static uint64_t granule(const struct iom_domain *dom)
+{
+	uint64_t unit;
+
+	if (!dom->granule)
+		return 0;
+	unit = iom_aperture_unit(&dom->apertures);
+	return dom->granule > unit ? dom->granule : unit;
+}
+
+bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova)
+{
+	uint64_t distance = granule(dom);
+
+	return distance && !(iova & (distance - 1));
+}
+
+/* The length of the piece that begins at iova, of a range that has length bytes left. */
+static uint64_t piece(const struct iom_domain *dom, uint64_t iova, uint64_t length)
+{
+	uint64_t distance = granule(dom), rest;
+
+	if (!distance)
+		return length;
+	rest = distance - (iova & (distance - 1));
+	return rest < length ? rest : length;
+}
+
+static int map_piece(struct iom_domain *dom, const struct iom_backend_map *map, bool *left)
+{
+	__atomic_fetch_add(&dom->kernel_maps, 1, __ATOMIC_RELAXED);
+	return dom->backend->ops->map(dom->backend, map, left);
+}
+
+/* The error stays that of the map that failed, unless this fails as well. */
+static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err)
+{
+	struct iom_kept_error kept;
+
+	iom_error_keep(&kept);
+	if (iom_backend_unmap(dom, iova, length) < 0)
+		return -EIO;
+	iom_error_restore(&kept);
+	return err;
+}
+
+int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left)
+{
+	struct iom_backend_map next = *map;
+	uint64_t done;
+	int ret;
+
+	for (done = 0; done < map->length; done += next.length) {
+		next.va = map->va + done;
+		next.iova = map->iova + done;
+		next.offset = map->offset + done;
+		next.length = piece(dom, next.iova, map->length - done);
+		ret = map_piece(dom, &next, left);
+		if (ret < 0 && done) {
+			ret = undo(dom, map->iova, done, ret);
+			*left |= ret == -EIO;
+		}
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint64_t key,
+		     uint64_t length, uint64_t value, uint64_t iova, uint64_t *taken)
+{
+	uint64_t done, n;
+	int ret;
+
+	for (done = 0; done < length; done += n) {
+		n = piece(dom, iova + done, length - done);
+		ret = iom_radix_claim(radix, key + done, n, value + done, taken);
+		if (ret < 0) {
+			iom_radix_clear(radix, key, done);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
+{
+	struct iom_span *lower = iom_space_at(&dom->space, unit), *upper;
+	uint64_t iova;
+
+	if (lower->start >= unit || lower->state != IOM_SPAN_MAPPED)
+		return;
+	upper = iom_pool_take(&dom->pool);
+	iom_space_remove(&dom->space, lower);
+	*upper = *lower;
+	upper->start = unit;
+	upper->va += (unit - lower->start) << IOM_UNIT_SHIFT;
+	lower->end = unit;
+	iom_space_insert(&dom->space, lower);
+	iom_space_insert(&dom->space, upper);
+	dom->mappings++;
+
+	/* what a reader is told to be contiguous ends here from now on */
+	iova = iom_span_iova(lower);
+	iom_radix_publish(&dom->by_iova, iova, iom_span_length(lower), lower->va);
+	if (!(lower->flags & IOM_MAP_ALIAS))
+		iom_radix_publish(&dom->by_va, lower->va, iom_span_length(lower), iova);
+}

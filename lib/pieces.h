@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where a mapping may be cut.  With a granule, parts of a mapping may be unmapped that begin and
+ * end at IOVAs that are multiples of it.  No kernel cuts what it was given whole (SPAPR apart), so
+ * such a mapping is given to it in pieces, and the translation tables have no entry that spans two.
+ */
+#ifndef IOM_PIECES_H
+#define IOM_PIECES_H
+
+#include "domain.h"
+
+/* Map a range by as many kernel calls as it has pieces: all or nothing.  topology is held. */
+int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left);
+
+/* iom_radix_claim() piece by piece; all or nothing.  iova tells where the cuts are. */
+int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint64_t key,
+		     uint64_t length, uint64_t value, uint64_t iova, uint64_t *taken);
+
+/* Whether a mapping may be cut there.  topology is held. */
+bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova);
+
+/*
+ * Make two of the mapping that lies on both sides of unit, if there is one: the pool has a node
+ * left, and a cut is allowed there.  The table lock is held.
+ */
+void iom_pieces_cut(struct iom_domain *dom, uint64_t unit);
+
+#endif
