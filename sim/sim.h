@@ -182,6 +182,7 @@ enum iom_sim_call {
 	IOM_SIM_READ_LINK,
 	IOM_SIM_LIST_DIR,
 	IOM_SIM_ALLOC_PAGES,
+	IOM_SIM_MAP_FILE,
 	IOM_SIM_FREE_PAGES, /* cannot fail, and is in no total of calls that can */
 	IOM_SIM_CALLS
 };
@@ -256,6 +257,6 @@ void iom_sim_watch(struct iom_sim *sim, iom_sim_event_fn *watch, void *arg);
 unsigned int iom_sim_open_fds(struct iom_sim *sim);
 uint64_t iom_sim_mapped_bytes(struct iom_sim *sim);    /* in the mappings of all containers */
 uint64_t iom_sim_locked_bytes(struct iom_sim *sim);    /* counted against RLIMIT_MEMLOCK */
-uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages */
+uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages and map_file */
 
 #endif

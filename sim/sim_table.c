@@ -181,6 +181,23 @@ static int table_alloc_pages(void *ctx, size_t length, void **pages)
 	return (int)iom_sim_end(sim, ret);
 }
 
+/* Files are real, as memory is. */
+static int table_map_file(void *ctx, int fd, uint64_t offset, size_t length, bool writable,
+			  void **pages)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_MAP_FILE, .fd = fd };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret)) {
+		ret = iom_sys_linux.map_file(iom_sys_linux.ctx, fd, offset, length, writable,
+					     pages);
+		if (!ret)
+			sim->allocated_bytes += length;
+	}
+	return (int)iom_sim_end(sim, ret);
+}
+
 static void table_free_pages(void *ctx, void *pages, size_t length)
 {
 	struct iom_sim *sim = ctx;
@@ -204,6 +221,7 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.read_link = table_read_link,
 		.list_dir = table_list_dir,
 		.alloc_pages = table_alloc_pages,
+		.map_file = table_map_file,
 		.free_pages = table_free_pages,
 	};
 }
