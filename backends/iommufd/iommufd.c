@@ -147,30 +147,6 @@ static int iommufd_apertures(struct iom_backend *backend, struct iom_aperture_se
 	return ret;
 }
 
-static int explain_map(struct iom_backend *backend, const struct iom_backend_map *map, int err,
-		       bool *left)
-{
-	switch (err) {
-	case -ENOMEM:
-		return iom_memlock_user_error(backend->sys, map->length);
-	case -EFAULT:
-		return iom_error(-EFAULT,
-				 "the memory is not there, or may not be %s by this process",
-				 map->flags & IOM_MAP_WRITE ? "written" : "read");
-	case -EOPNOTSUPP:
-	case -EHWPOISON:
-		return iom_error(-EFAULT, "the memory cannot be pinned: %s", strerror(-err));
-	case -EEXIST:
-		*left = true;
-		return iom_error(-EIO, "the kernel has something else mapped at IOVA 0x%" PRIx64,
-				 map->iova);
-	default:
-		*left = err > 0;
-		return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": %s",
-				 map->iova, map->length, strerror(err < 0 ? -err : err));
-	}
-}
-
 static uint32_t kernel_flags(const struct iom_backend_map *map)
 {
 	uint32_t flags = IOM_IOMMU_IOAS_MAP_FIXED_IOVA;
@@ -227,7 +203,9 @@ static int iommufd_map(struct iom_backend *backend, const struct iom_backend_map
 		ret = map_file(backend, map);
 	if (ret == -ENOTTY || (map->fd >= 0 && ret == -EINVAL))
 		ret = map_memory(backend, map);
-	return ret ? explain_map(backend, map, ret, left) : 0;
+	if (ret == -ENOMEM)
+		return iom_memlock_user_error(backend->sys, map->length);
+	return ret ? iom_vfio_map_error(map, ret, left) : 0;
 }
 
 static int unmap(struct iom_backend *backend, uint64_t iova, uint64_t length, uint64_t least,
@@ -243,15 +221,7 @@ static int unmap(struct iom_backend *backend, uint64_t iova, uint64_t length, ui
 	int ret;
 
 	ret = iom_sys_ioctl(backend->sys, u->fd, IOM_IOMMU_IOAS_UNMAP, &arg);
-	if (ret)
-		return iom_error(-EIO, "the kernel refuses to unmap: %s",
-				 strerror(ret < 0 ? -ret : ret));
-	if (arg.length < least || arg.length > most)
-		return iom_error(-EIO,
-				 "the kernel unmapped 0x%" PRIx64 " bytes where 0x%" PRIx64
-				 " were mapped",
-				 arg.length, least);
-	return 0;
+	return iom_vfio_check_unmap(ret, arg.length, least, most);
 }
 
 static int iommufd_unmap(struct iom_backend *backend, uint64_t iova, uint64_t length)

@@ -190,7 +190,7 @@ static int iommufd_attach(struct iom_backend *backend, struct iom_backend_device
 		.node = IOM_VFIO_IOMMUFD_NODE,
 		.module = "iommufd",
 		.container = -1,
-		.keeps_maps = true,
+		.is_iommufd = true,
 	};
 
 	return attach(backend, dev, &container);
@@ -237,22 +237,10 @@ static int explain_map(const struct iom_backend *backend, const struct iom_backe
 				 "vfio_iommu_type1.dma_entry_limit",
 				 t->entry_limit);
 	case -ENOMEM:
-		return iom_memlock_error(backend->sys, map->length);
-	case -EFAULT:
-		return iom_error(-EFAULT,
-				 "the memory is not there, or may not be %s by this process",
-				 map->flags & IOM_MAP_WRITE ? "written" : "read");
-	case -EOPNOTSUPP:
-	case -EHWPOISON:
-		return iom_error(-EFAULT, "the memory cannot be pinned: %s", strerror(-err));
-	case -EEXIST:
-		*left = true;
-		return iom_error(-EIO, "the kernel has something else mapped at IOVA 0x%" PRIx64,
-				 map->iova);
+		return t->vfio.is_iommufd ? iom_memlock_user_error(backend->sys, map->length)
+					  : iom_memlock_error(backend->sys, map->length);
 	default:
-		*left = err > 0;
-		return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": %s",
-				 map->iova, map->length, strerror(err < 0 ? -err : err));
+		return iom_vfio_map_error(map, err, left);
 	}
 }
 
@@ -287,15 +275,7 @@ static int unmap(struct iom_backend *backend, uint32_t flags, uint64_t iova, uin
 	int ret;
 
 	ret = iom_sys_ioctl(backend->sys, t->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
-	if (ret)
-		return iom_error(-EIO, "the kernel refuses to unmap: %s",
-				 strerror(ret < 0 ? -ret : ret));
-	if (arg.size < least || arg.size > most)
-		return iom_error(-EIO,
-				 "the kernel unmapped 0x%" PRIx64 " bytes where 0x%" PRIx64
-				 " were mapped",
-				 (uint64_t)arg.size, least);
-	return 0;
+	return iom_vfio_check_unmap(ret, arg.size, least, most);
 }
 
 static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t length)

@@ -88,7 +88,7 @@ static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
 	iom_sys_close(backend->sys, group->fd);
 	free(group);
 	/* it has maps left, or goes on having an IOMMU that no other group can be given: start anew */
-	if (!vfio->groups && (vfio->keeps_maps || vfio->stuck)) {
+	if (!vfio->groups && (vfio->is_iommufd || vfio->stuck)) {
 		iom_sys_close(backend->sys, vfio->container);
 		vfio->container = -1;
 		vfio->stuck = false;
@@ -117,7 +117,7 @@ static int open_device(struct iom_backend *backend, const struct iom_vfio *vfio,
 	case -EADDRINUSE:
 		return iom_vfio_reserved(group->number);
 	default:
-		if (fd == -EINVAL && vfio->keeps_maps)
+		if (fd == -EINVAL && vfio->is_iommufd)
 			return iom_error(-EOPNOTSUPP, "the kernel cannot have it translated by %s",
 					 vfio->node);
 		if (fd < 0)

@@ -19,7 +19,7 @@ struct iom_vfio {
 	const char *node;   /* that is opened as the container */
 	const char *module; /* of the kernel, that decides about interrupts */
 	int container;      /* -1 until the first attach */
-	bool keeps_maps;    /* when the last group leaves it */
+	bool is_iommufd;    /* it keeps maps when the last group leaves, and counts per user */
 	bool stuck;         /* a group did not leave it */
 	struct iom_vfio_group *groups;
 };
@@ -47,6 +47,18 @@ int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio);
 /* Why the kernel does not let a group translate: -EACCES and -EBUSY, with a sentence. */
 int iom_vfio_not_isolated(unsigned int group, const char *module);
 int iom_vfio_reserved(unsigned int group);
+
+/*
+ * Why the kernel did not map, as far as all kernel interfaces mean the same by it; *left becomes
+ * true if it may have mapped a part.
+ */
+int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left);
+
+/*
+ * What the kernel answered to an unmap, and how many bytes it says that it unmapped: to unmap
+ * nothing, or less than was asked for, is a success to it.
+ */
+int iom_vfio_check_unmap(int answer, uint64_t unmapped, uint64_t least, uint64_t most);
 
 /* The errno of a device node that cannot be opened, in a sentence. */
 int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err);
