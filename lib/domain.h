@@ -34,7 +34,6 @@ struct iom_domain {
 	uint64_t *ours; /* in a page that a forked child finds zeroed */
 	const struct iom_sys *sys;
 	struct iom_log log;
-	uint64_t granule;                              /* a power of two, or 0; see pieces.h */
 	const struct iom_backend_ops *const *backends; /* those to choose from */
 	const struct iom_backend_ops *forced;          /* NULL: any of them */
 
@@ -52,6 +51,7 @@ struct iom_domain {
 	struct iom_aperture_set apertures;
 	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
 	uint64_t reach;                    /* of the narrowest device */
+	uint64_t granule;                  /* a power of two, or 0; see pieces.h */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */
 	char *refusal; /* what the last attach that failed left to say, or NULL */
 

@@ -3,32 +3,19 @@
 
 #include "error.h"
 
-/* The distance of cuts, 0 if there are none: no less than a page, also while no device is attached. */
-static uint64_t granule(const struct iom_domain *dom)
-{
-	uint64_t unit;
-
-	if (!dom->granule)
-		return 0;
-	unit = iom_aperture_unit(&dom->apertures);
-	return dom->granule > unit ? dom->granule : unit;
-}
-
 bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova)
 {
-	uint64_t distance = granule(dom);
-
-	return distance && !(iova & (distance - 1));
+	return dom->granule && !(iova & (dom->granule - 1));
 }
 
 /* The length of the piece that begins at iova, of a range that has length bytes left. */
 static uint64_t piece(const struct iom_domain *dom, uint64_t iova, uint64_t length)
 {
-	uint64_t distance = granule(dom), rest;
+	uint64_t rest;
 
-	if (!distance)
+	if (!dom->granule)
 		return length;
-	rest = distance - (iova & (distance - 1));
+	rest = dom->granule - (iova & (dom->granule - 1));
 	return rest < length ? rest : length;
 }
 

@@ -163,6 +163,9 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->apertures = view->apertures;
 	dom->automatic = view->automatic;
 	dom->reach = view->reach;
+	/* for ever: what is mapped meanwhile is not cut any finer by the kernel */
+	if (dom->granule && dom->granule < view->page_size)
+		dom->granule = view->page_size;
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 	return 0;
 }
