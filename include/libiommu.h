@@ -334,9 +334,9 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
 
 /*
  * The same for length bytes of a file, such as a memfd, from offset on.  The library maps it into
- * the process, shared, at an address of its own choice, region->va; the caller may use it there
- * until it is unmapped here, which unmaps it from the process as well (once the device cannot reach
- * it; at the latest in iom_close()).  A forked child does not have it.  The kernel is given the
+ * the process, shared, at an address of its own choice, region->va, where the caller may use it
+ * until all of it is unmapped here; then it is unmapped from the process as well (what is
+ * quarantined, in iom_close()).  A forked child does not have it.  The kernel is given the
  * descriptor where it takes one (iommufd since Linux 6.13), else the address.  fd may be closed
  * afterwards.
  *

@@ -60,16 +60,22 @@ static int find_culprit(void *arg, const char *address)
 	return 1;
 }
 
-int iom_binding_not_viable(const struct iom_sys *sys, unsigned int group)
+bool iom_binding_is_used(const struct iom_sys *sys, unsigned int group)
 {
 	struct culprit culprit = { .sys = sys };
 
-	if (iom_sysfs_group_members(sys, group, find_culprit, &culprit) == 1)
-		return iom_error(
-			-EBUSY,
-			"group %u is not viable: %s is bound to %s; bind it to vfio-pci, too, or "
-			"to no driver",
-			group, culprit.address, culprit.driver);
+	if (iom_sysfs_group_members(sys, group, find_culprit, &culprit) != 1)
+		return false;
+	iom_error_set("group %u is not viable: %s is bound to %s; bind it to vfio-pci, too, or to "
+		      "no driver",
+		      group, culprit.address, culprit.driver);
+	return true;
+}
+
+int iom_binding_not_viable(const struct iom_sys *sys, unsigned int group)
+{
+	if (iom_binding_is_used(sys, group))
+		return -EBUSY;
 	return iom_error(-EBUSY,
 			 "group %u is not viable: another function of it is in use by the kernel",
 			 group);

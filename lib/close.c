@@ -3,6 +3,7 @@
 
 #include "domain.h"
 #include "error.h"
+#include "map.h"
 
 /*
  * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a
@@ -25,8 +26,7 @@ static void free_files(struct iom_domain *dom)
 
 	iom_space_for_each(&dom->space, span)
 		if (span->file)
-			dom->sys->free_pages(dom->sys->ctx, (void *)span->va,
-					     iom_span_length(span));
+			iom_file_release(dom, span->file);
 }
 
 static void free_domain(struct iom_domain *dom)

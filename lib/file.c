@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "domain.h"
@@ -23,22 +24,49 @@ static int explain(int err)
 	}
 }
 
-static int map_file(struct iom_domain *dom, struct iom_map_request *rq,
-		    const struct iom_map_opts *opts, struct iom_region *region)
+void iom_file_release(struct iom_domain *dom, struct iom_file *file)
 {
-	void *va;
+	if (--file->parts)
+		return;
+	dom->sys->free_pages(dom->sys->ctx, file->va, file->length);
+	free(file);
+}
+
+static int map_into_process(struct iom_domain *dom, struct iom_map_request *rq)
+{
+	struct iom_file *file;
 	int ret;
 
 	if (!rq->length)
 		return iom_error(-EINVAL, "the length is 0");
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return iom_error(-ENOMEM, "no memory for a mapping");
 	ret = dom->sys->map_file(dom->sys->ctx, rq->fd, rq->offset, rq->length,
-				 rq->flags & IOM_MAP_WRITE, &va);
-	if (ret < 0)
+				 rq->flags & IOM_MAP_WRITE, &file->va);
+	if (ret < 0) {
+		free(file);
 		return explain(ret);
-	rq->va = (uintptr_t)va;
+	}
+	file->length = rq->length;
+	file->parts = 1;
+	rq->file = file;
+	rq->va = (uintptr_t)file->va;
+	return 0;
+}
+
+static int map_file(struct iom_domain *dom, struct iom_map_request *rq,
+		    const struct iom_map_opts *opts, struct iom_region *region)
+{
+	int ret;
+
+	ret = map_into_process(dom, rq);
+	if (ret < 0)
+		return ret;
 	ret = iom_map_memory(dom, rq, opts, region);
-	if (ret < 0 && !rq->taken)
-		dom->sys->free_pages(dom->sys->ctx, va, rq->length);
+	pthread_mutex_lock(&dom->table);
+	iom_file_release(dom, rq->file);
+	pthread_mutex_unlock(&dom->table);
 	return ret;
 }
 

@@ -192,7 +192,7 @@ static int reserve(struct iom_domain *dom, const struct iom_map_request *rq, str
 		.va = rq->va,
 		.flags = rq->flags,
 		.only = rq->only,
-		.file = rq->fd >= 0,
+		.file = rq->file,
 		.state = IOM_SPAN_CHANGING,
 		.generation = __atomic_fetch_add(&next_generation, 1, __ATOMIC_RELAXED),
 	};
@@ -202,6 +202,8 @@ static int reserve(struct iom_domain *dom, const struct iom_map_request *rq, str
 		return ret;
 	}
 	iom_space_insert(&dom->space, s);
+	if (s->file)
+		s->file->parts++;
 	*span = s;
 	return 0;
 }
@@ -234,7 +236,6 @@ static int map(struct iom_domain *dom, struct iom_map_request *rq, struct iom_re
 	pthread_mutex_unlock(&dom->table);
 	if (ret < 0)
 		return ret;
-	rq->taken = true;
 
 	map = iom_span_map(span);
 	map.fd = rq->fd;

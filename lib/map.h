@@ -9,15 +9,28 @@ struct iom_map_request {
 	uintptr_t va;
 	uint64_t length;
 	unsigned int flags;
-	int fd;          /* -1, or the file that the library mapped at va for the caller */
-	uint64_t offset; /* and from where in it */
+	struct iom_file *file; /* NULL, or what the library mapped at va for the caller */
+	int fd;                /* and the file that it is a part of; else -1 */
+	uint64_t offset;       /* and from where in it */
 
 	/* for iom_map_memory() to use */
 	iom_iova_t iova;
 	uint64_t limit;
-	bool only;  /* the limit is that of one device */
-	bool taken; /* the memory of a file is the domain's to free */
+	bool only; /* the limit is that of one device */
 };
+
+/*
+ * A file that the library mapped into the process.  It stays until all of its parts are unmapped:
+ * a part of a file of huge pages could not be taken out of the process.
+ */
+struct iom_file {
+	void *va;
+	uint64_t length;
+	unsigned int parts; /* spans that stand for it, and one while it is being mapped */
+};
+
+/* One part less.  The table lock is held. */
+void iom_file_release(struct iom_domain *dom, struct iom_file *file);
 
 /* Check and map, with the caller's options; a sentence on failure. */
 int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,

@@ -2,6 +2,7 @@
 #include "pieces.h"
 
 #include "error.h"
+#include "map.h"
 
 bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova)
 {
@@ -26,13 +27,15 @@ static int map_piece(struct iom_domain *dom, const struct iom_backend_map *map, 
 }
 
 /* The error stays that of the map that failed, unless this fails as well. */
-static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err)
+static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err, bool *left)
 {
 	struct iom_kept_error kept;
 
 	iom_error_keep(&kept);
-	if (iom_backend_unmap(dom, iova, length) < 0)
+	if (iom_backend_unmap(dom, iova, length) < 0) {
+		*left = true;
 		return -EIO;
+	}
 	iom_error_restore(&kept);
 	return err;
 }
@@ -49,12 +52,8 @@ int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bo
 		next.offset = map->offset + done;
 		next.length = piece(dom, next.iova, map->length - done);
 		ret = map_piece(dom, &next, left);
-		if (ret < 0 && done) {
-			ret = undo(dom, map->iova, done, ret);
-			*left |= ret == -EIO;
-		}
 		if (ret < 0)
-			return ret;
+			return done ? undo(dom, map->iova, done, ret, left) : ret;
 	}
 	return 0;
 }
@@ -92,6 +91,8 @@ void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 	iom_space_insert(&dom->space, lower);
 	iom_space_insert(&dom->space, upper);
 	dom->mappings++;
+	if (upper->file)
+		upper->file->parts++;
 
 	/* what a reader is told to be contiguous ends here from now on */
 	iova = iom_span_iova(lower);

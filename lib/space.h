@@ -33,9 +33,9 @@ struct iom_span {
 	uint64_t generation;
 	uintptr_t va;
 	unsigned int flags; /* IOM_MAP_* */
-	bool only;          /* for one device: it need not be in reach of the others */
-	bool file;          /* the memory is a file's, mapped by the library: unmapped with it */
 	enum iom_span_state state;
+	bool only;             /* for one device: it need not be in reach of the others */
+	struct iom_file *file; /* that the library mapped; or NULL */
 };
 
 struct iom_space {

@@ -4,6 +4,7 @@
 
 #include "domain.h"
 #include "error.h"
+#include "map.h"
 #include "pieces.h"
 
 void iom_span_release(struct iom_domain *dom, struct iom_span *span)
@@ -14,7 +15,7 @@ void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 		iom_radix_clear(&dom->by_va, span->va, length);
 	iom_radix_clear(&dom->by_iova, iova, length);
 	if (span->file)
-		dom->sys->free_pages(dom->sys->ctx, (void *)span->va, length);
+		iom_file_release(dom, span->file);
 	iom_space_remove(&dom->space, span);
 	iom_pool_give(&dom->pool, span);
 }
@@ -206,47 +207,39 @@ static bool belongs(const struct iom_span *span, const struct iom_region *region
 }
 
 /*
- * The region's next part from unit on, as large as neighbours make it, once nobody else is mapping
- * or unmapping it.  False if there is none.
+ * The region's next part from unit on, once nobody else is mapping or unmapping it; NULL if there is
+ * none.
  */
-static bool next_part(struct iom_domain *dom, const struct iom_region *region, uint64_t unit,
-		      struct range *part, enum iom_span_state *state)
+static struct iom_span *next_part(struct iom_domain *dom, const struct iom_region *region,
+				  uint64_t unit)
 {
-	const struct iom_span *span = iom_space_at(&dom->space, unit);
 	const uint64_t end = units_of(region).end;
+	struct iom_span *span;
 
-	while (span->start < end && (!belongs(span, region) || span->state == IOM_SPAN_CHANGING)) {
-		if (belongs(span, region))
+	while ((span = iom_space_at(&dom->space, unit))->start < end) {
+		if (!belongs(span, region))
+			unit = span->end;
+		else if (span->state == IOM_SPAN_CHANGING)
 			pthread_cond_wait(&dom->settled, &dom->table);
 		else
-			unit = span->end;
-		span = iom_space_at(&dom->space, unit);
+			return span;
 	}
-	if (span->start >= end)
-		return false;
-	*part = (struct range){ span->start, span->end };
-	*state = span->state;
-	for (span = iom_space_at(&dom->space, part->end);
-	     span->start == part->end && belongs(span, region) && span->state == *state;
-	     span = iom_space_at(&dom->space, part->end))
-		part->end = span->end;
-	return true;
+	return NULL;
 }
 
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
-	enum iom_span_state state;
-	struct range part;
+	uint64_t unit = units_of(region).start;
+	const struct iom_span *span;
 	bool found = false;
-	uint64_t unit;
 	int ret = 0;
 
-	for (unit = units_of(region).start; next_part(dom, region, unit, &part, &state);
-	     unit = part.end) {
+	while ((span = next_part(dom, region, unit))) {
 		found = true;
-		if (state == IOM_SPAN_QUARANTINED)
-			ret = quarantined(iom_space_at(&dom->space, part.start));
-		else if (unmap_checked(dom, &part) < 0)
+		unit = span->end;
+		if (span->state == IOM_SPAN_QUARANTINED)
+			ret = quarantined(span);
+		else if (unmap_checked(dom, &(struct range){ span->start, span->end }) < 0)
 			ret = -EIO;
 	}
 	if (!found)

@@ -30,13 +30,16 @@ static int take_name(void *arg, const char *name)
 static int find_node(const struct iom_sys *sys, const char *address, char node[NODE_MAX])
 {
 	char folder[64];
+	int ret;
 
 	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev", address);
-	if (iom_sys_list_dir(sys, folder, take_name, node) == 1)
+	ret = iom_sys_list_dir(sys, folder, take_name, node);
+	if (ret == 1)
 		return 0;
-	return iom_error(-EOPNOTSUPP,
-			 "the kernel gives VFIO devices no nodes of their own (Linux 6.6 and later "
-			 "may)");
+	if (!ret || ret == -ENOENT)
+		return iom_error(-EOPNOTSUPP, "the kernel gives VFIO devices no nodes of their own "
+					      "(Linux 6.6 and later may)");
+	return iom_error(ret == -ENOMEM ? ret : -EIO, "cannot read %s: %s", folder, strerror(-ret));
 }
 
 /* A descriptor. */
@@ -52,7 +55,7 @@ static int open_node(const struct iom_sys *sys, const char *node)
 	return fd < 0 ? iom_vfio_node_error(sys, node, fd) : fd;
 }
 
-/* A descriptor of ours would be found, too: it is closed by now. */
+/* Whether somebody is seen to have a node open; a sentence if so.  Ours would be found, too. */
 static bool held(const struct iom_sys *sys, const char *node)
 {
 	char who[64];
@@ -63,18 +66,36 @@ static bool held(const struct iom_sys *sys, const char *node)
 	return true;
 }
 
+static int find_held(void *arg, const char *address)
+{
+	const struct iom_sys *sys = arg;
+	char node[NODE_MAX];
+
+	return find_node(sys, address, node) == 0 && held(sys, node);
+}
+
+/* Somebody else does DMA in the group, or may; or the interrupts of its devices are not isolated. */
+static int explain_refusal(const struct iom_sys *sys, unsigned int group)
+{
+	if (iom_binding_is_used(sys, group))
+		return -EBUSY;
+	if (iom_sysfs_group_members(sys, group, find_held, (void *)(uintptr_t)sys) == 1)
+		return -EBUSY;
+	return iom_vfio_not_isolated(group, "iommufd");
+}
+
 static int explain_bind(const struct iom_sys *sys, const struct iom_backend_device *dev,
 			const char *node, int err)
 {
-	char group[32];
+	char group[32], who[64];
 
 	switch (err) {
 	case -EPERM:
-		return iom_vfio_not_isolated(dev->group, "iommufd");
+		return explain_refusal(sys, dev->group);
 	case -EBUSY:
-		/* the group's node is open, or the kernel itself uses the group */
 		snprintf(group, sizeof(group), "/dev/vfio/%u", dev->group);
-		return held(sys, group) ? -EBUSY : iom_binding_not_viable(sys, dev->group);
+		iom_sysfs_holder(sys, group, who, sizeof(who));
+		return iom_error(-EBUSY, "%s is held by %s; end it first", group, who);
 	case -EINVAL:
 		if (held(sys, node))
 			return -EBUSY;

@@ -19,6 +19,9 @@ int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio)
 	version = iom_sys_ioctl(sys, fd, VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION) {
 		iom_sys_close(sys, fd);
+		if (version < 0)
+			return iom_error(-EIO, "%s does not tell its version: %s", vfio->node,
+					 strerror(-version));
 		return iom_error(-EOPNOTSUPP, "%s answers %d as its version, not %d", vfio->node,
 				 version, VFIO_API_VERSION);
 	}
