@@ -40,6 +40,13 @@ static bool contains_page(const struct iom_place *place, uint64_t page)
 	return place->length >= page && place->length - page >= skip;
 }
 
+/* What the IOVA must be congruent to the address modulo: a granule that lies inside, or the page. */
+static uint64_t least_alignment(const struct iom_place *place, uint64_t page)
+{
+	return place->granule > page && contains_page(place, place->granule) ? place->granule
+									     : page;
+}
+
 /* An aperture below the limit, or its part above 4 GiB, page 0 left out, as a fit; false if empty. */
 static bool part(const struct iom_aperture *a, const struct iom_place *place, bool high,
 		 struct iom_fit *fit)
@@ -63,11 +70,9 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 static bool try_page(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		     uint64_t page, bool high, iom_place_fn *try, void *arg)
 {
-	uint64_t least = page, align;
+	uint64_t least = least_alignment(place, page), align;
 	size_t i;
 
-	if (place->granule > page && contains_page(place, place->granule))
-		least = place->granule;
 	for (align = least > LARGEST_PAGE ? least : LARGEST_PAGE; align >= least; align >>= 1) {
 		for (i = 0; i < apertures->n; i++) {
 			const struct iom_aperture *a = &apertures->v[i];
@@ -115,8 +120,11 @@ bool iom_placement_possible(const struct iom_aperture_set *apertures, const stru
 		const struct iom_aperture *a = &apertures->v[i];
 		uint64_t first = a->start ? a->start : iom_smallest_page(a->page_sizes);
 		uint64_t last = a->last < place->limit ? a->last : place->limit;
+		uint64_t page = usable_page(a, place);
+		uint64_t skip = (place->va - first) & (least_alignment(place, page) - 1);
 
-		if (usable_page(a, place) && first <= last && last - first >= place->length - 1)
+		if (page && first <= last && last - first >= skip &&
+		    last - first - skip >= place->length - 1)
 			return true;
 	}
 	return false;
