@@ -78,7 +78,7 @@ int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint
 void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 {
 	struct iom_span *lower = iom_space_at(&dom->space, unit), *upper;
-	uint64_t iova;
+	uint64_t iova, length;
 
 	if (lower->start >= unit || lower->state != IOM_SPAN_MAPPED)
 		return;
@@ -96,7 +96,8 @@ void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 
 	/* what a reader is told to be contiguous ends here from now on */
 	iova = iom_span_iova(lower);
-	iom_radix_publish(&dom->by_iova, iova, iom_span_length(lower), lower->va);
+	length = iom_span_length(lower);
+	iom_radix_shorten(&dom->by_iova, iova, length, lower->va, dom->granule);
 	if (!(lower->flags & IOM_MAP_ALIAS))
-		iom_radix_publish(&dom->by_va, lower->va, iom_span_length(lower), iova);
+		iom_radix_shorten(&dom->by_va, lower->va, length, iova, dom->granule);
 }

@@ -182,13 +182,18 @@ int iom_radix_claim(struct iom_radix *radix, uint64_t key, uint64_t length, uint
 	return 0;
 }
 
+/* The most units that the low bits of a slot can count. */
+static uint64_t count_max(unsigned int level)
+{
+	return (UINT64_C(1) << (iom_radix_shift[level] - IOM_SLOT_COUNT_SHIFT)) - 1;
+}
+
 /* How many units are contiguous from a slot's beginning, as far as its low bits can say. */
 static uint64_t saturate(uint64_t length, unsigned int level)
 {
-	uint64_t most = (UINT64_C(1) << (iom_radix_shift[level] - IOM_SLOT_COUNT_SHIFT)) - 1;
 	uint64_t units = length >> IOM_UNIT_SHIFT;
 
-	return units < most ? units : most;
+	return units < count_max(level) ? units : count_max(level);
 }
 
 void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value)
@@ -202,6 +207,26 @@ void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, u
 		value += size_of(step);
 		length -= size_of(step);
 	}
+}
+
+void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
+		       uint64_t largest)
+{
+	unsigned int level = IOM_RADIX_LEVELS - 1;
+	uint64_t tail;
+
+	while (level && UINT64_C(1) << iom_radix_shift[level] > largest)
+		level--;
+	/* what counts less than its most does not reach further than that: a whole number of slots */
+	tail = (count_max(level) + 1) << IOM_UNIT_SHIFT;
+	if (tail < largest)
+		tail = largest;
+	if (tail < length) {
+		key += length - tail;
+		value += length - tail;
+		length = tail;
+	}
+	iom_radix_publish(radix, key, length, value);
 }
 
 void iom_radix_withdraw(struct iom_radix *radix, uint64_t key, uint64_t length)

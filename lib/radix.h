@@ -77,6 +77,12 @@ void iom_radix_destroy(struct iom_radix *radix);
 int iom_radix_claim(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		    uint64_t *taken);
 void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value);
+/*
+ * The range that was published ends at key + length from now on: correct what slots in front of
+ * that tell to be contiguous.  None is larger than largest, which divides the end.
+ */
+void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
+		       uint64_t largest);
 void iom_radix_withdraw(struct iom_radix *radix, uint64_t key, uint64_t length);
 void iom_radix_clear(struct iom_radix *radix, uint64_t key, uint64_t length);
 
