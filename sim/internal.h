@@ -25,6 +25,9 @@ enum sim_node_kind {
 	SIM_LINK,           /* a link to text */
 	SIM_CONTAINER_NODE, /* /dev/vfio/vfio */
 	SIM_GROUP_NODE,     /* /dev/vfio/N, of group object */
+	SIM_IOMMU_NODE,     /* /dev/iommu */
+	SIM_COMPAT_NODE,    /* /dev/vfio/vfio, of iommufd */
+	SIM_CDEV_NODE,      /* /dev/vfio/devices/vfioN, of device object */
 };
 
 /* A file's contents in the making; what does not fit in a page is lost, as in sysfs. */
@@ -95,6 +98,7 @@ struct sim_platform {
 	const char *name;
 	uint64_t last;       /* of the IOMMU's addresses */
 	uint64_t pgsizes[3]; /* as type1 tells them with base pages of 4, 16 and 64 KiB */
+	uint64_t least_page; /* of the IOMMU; 0: the kernel's */
 	struct sim_resv resv[2];
 	size_t n_resv;
 	bool write_only_reads; /* the page table cannot forbid reading what may be written */
@@ -104,11 +108,17 @@ struct sim_group {
 	struct sim_group *next;
 	int number;
 	bool open;          /* by us */
-	unsigned int refs;  /* its descriptor, and those of its devices */
+	unsigned int refs;  /* its descriptor, and those of its devices in a container */
 	unsigned int users; /* of the container: 1, and each device descriptor */
 	struct sim_container *container;
 	struct sim_group *container_next;
 	int holder; /* the other process that has it open; 0: none */
+
+	struct sim_iommufd *iommufd; /* set in place of a container */
+	struct sim_iommufd *owner;   /* that devices of the group are bound to */
+	unsigned int bound;          /* these devices */
+	unsigned int cdevs;          /* those of them that are bound by a device's own descriptor */
+	struct sim_hwpt *hwpt;       /* that they are attached to */
 };
 
 struct sim_device {
@@ -122,7 +132,12 @@ struct sim_device {
 	size_t n_resv;
 	uint64_t iommu_last;
 	unsigned int index; /* of its vfio-dev name */
+	int holder;         /* the other process that has it bound; 0: none */
 	unsigned int opens; /* descriptors */
+	unsigned int users; /* those that may use it: not bound to an iommufd yet are not */
+	struct sim_iommufd *iommufd;
+	struct sim_object *bound; /* what the iommufd knows of it */
+	bool attached;            /* to the group's page table */
 	bool no_reset;
 	bool plugged; /* there is such hardware */
 	bool known;   /* sysfs shows it */
@@ -135,6 +150,11 @@ struct sim_map {
 	uint64_t vaddr;
 	uint32_t flags;     /* VFIO_DMA_MAP_FLAG_READ and _WRITE */
 	bool vaddr_invalid; /* see VFIO_DMA_UNMAP_FLAG_VADDR */
+
+	/* of an IOAS's area */
+	struct sim_pages *pages;
+	uint64_t start_byte; /* where it begins in them */
+	struct sim_map *next_pinned;
 };
 
 struct sim_maps {
@@ -163,7 +183,9 @@ struct sim_container {
 enum sim_file_kind {
 	SIM_CONTAINER,
 	SIM_GROUP,
-	SIM_DEVICE,
+	SIM_DEVICE, /* by its group */
+	SIM_IOMMUFD,
+	SIM_CDEV,  /* a device by its own node */
 	SIM_PLAIN, /* a file or folder without ioctls */
 };
 
@@ -195,6 +217,15 @@ struct iom_sim {
 	bool ipc_lock;
 	bool isolated_msi;
 	bool unsafe_interrupts;
+	bool iommufd_unsafe_interrupts;
+	bool iommufd;          /* /dev/iommu is there */
+	bool cdev;             /* so are the devices' own nodes */
+	bool container;        /* and VFIO's own containers */
+	bool compat_container; /* /dev/vfio/vfio is iommufd's */
+	bool first_stage_only; /* of VT-d's page tables */
+	bool write_only_reads; /* see struct sim_platform */
+	uint64_t last;         /* of the IOMMU's addresses */
+	uint64_t least_page;   /* of the IOMMU */
 	enum iom_sim_memory memory;
 	unsigned int quirks[IOM_SIM_QUIRKS]; /* how many more times each applies */
 	unsigned int info_growth;            /* see IOM_SIM_INFO_GROWS */
@@ -209,7 +240,9 @@ struct iom_sim {
 	int next_fd;
 
 	uint64_t mapped_bytes;
-	uint64_t locked_pages;
+	uint64_t locked_pages; /* of this process */
+	uint64_t user_pages;   /* of its user: what iommufd counts */
+	uint64_t pinned_pages; /* by iommufd, counted or not */
 	uint64_t allocated_bytes;
 
 	struct iom_sim_failure failure; /* nth 0: none */
@@ -238,8 +271,9 @@ void iom_sim_fs_no_device(struct iom_sim *sim, struct sim_device *device);
 /* Show or hide what comes and goes with the driver of a device. */
 void iom_sim_fs_driver(struct iom_sim *sim, struct sim_device *device);
 void iom_sim_fs_no_driver(struct iom_sim *sim, struct sim_device *device);
-void iom_sim_fs_holder(struct iom_sim *sim, struct sim_group *group, int pid, const char *comm);
-void iom_sim_fs_no_holder(struct iom_sim *sim, struct sim_group *group);
+/* Another process has opened target as fd, and closes it. */
+void iom_sim_fs_holder(struct iom_sim *sim, int pid, const char *comm, int fd, const char *target);
+void iom_sim_fs_no_holder(struct iom_sim *sim, int pid, int fd);
 void iom_sim_fs_fd(struct iom_sim *sim, int fd, const char *target);
 void iom_sim_fs_no_fd(struct iom_sim *sim, int fd);
 
@@ -261,6 +295,12 @@ struct sim_file *iom_sim_files_find(struct iom_sim *sim, int fd);
 /* Is this driver one of VFIO's; does it leave DMA to the user. */
 bool iom_sim_driver_is_vfio(const char *driver);
 bool iom_sim_driver_is_harmless(const char *driver);
+/* Does no driver do DMA in the group, and nobody own it. */
+bool iom_sim_vfio_is_viable(const struct iom_sim *sim, const struct sim_group *group);
+/* Has another process bound one of the group's devices. */
+bool iom_sim_vfio_other_has_device(const struct iom_sim *sim, const struct sim_group *group);
+/* What a device answers, however it was opened. */
+int iom_sim_vfio_device_ioctl(struct sim_device *device, unsigned long request, void *arg);
 
 int iom_sim_vfio_open_container(struct iom_sim *sim);
 int iom_sim_vfio_open_group(struct iom_sim *sim, struct sim_group *group);
@@ -305,6 +345,15 @@ int iom_sim_ranges_compute(const struct iom_sim *sim, const struct sim_group *gr
 /* Is anything mapped that the group cannot use. */
 bool iom_sim_ranges_conflict(const struct iom_sim *sim, const struct sim_group *group,
 			     struct sim_maps *maps);
+
+/* Ranges without what is in hole. */
+int iom_sim_ranges_exclude(struct sim_ranges *ranges, struct sim_range hole);
+/* All that there are. */
+int iom_sim_ranges_all(struct sim_ranges *ranges);
+/* Each range that a device cannot use, the end of its addresses apart, until one answer is not 0. */
+typedef int iom_sim_hole_fn(void *arg, struct sim_range hole);
+int iom_sim_ranges_each_hole(const struct iom_sim *sim, const struct sim_device *device,
+			     iom_sim_hole_fn *hole, void *arg);
 
 /* The mapping with the lowest IOVAs of those that end at iova or above; NULL if there is none. */
 struct sim_map *iom_sim_maps_from(const struct sim_maps *maps, uint64_t iova);

@@ -4,16 +4,25 @@
 check_LTLIBRARIES += %D%/libiommu-sim.la
 %C%_libiommu_sim_la_SOURCES = \
 	%D%/internal.h \
+	%D%/iommufd.h \
 	%D%/sim.c \
 	%D%/sim.h \
+	%D%/sim_area.c \
+	%D%/sim_attach.c \
+	%D%/sim_cdev.c \
+	%D%/sim_change.c \
+	%D%/sim_compat.c \
 	%D%/sim_dirty.c \
 	%D%/sim_dma.c \
 	%D%/sim_fault.c \
 	%D%/sim_files.c \
 	%D%/sim_fs.c \
 	%D%/sim_info.c \
+	%D%/sim_ioas.c \
+	%D%/sim_iommufd.c \
 	%D%/sim_maps.c \
 	%D%/sim_memory.c \
+	%D%/sim_pages.c \
 	%D%/sim_ranges.c \
 	%D%/sim_table.c \
 	%D%/sim_tree.c \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Making a machine, changing it, and looking at what is left of it. */
+/* Making a machine, and looking at what is left of it. */
 #include "sim/internal.h"
 
 #include <errno.h>
@@ -15,6 +15,8 @@
 		{ 0xfee00000, 0xfeefffff }, "msi" \
 	}
 
+#define FIRST_STAGE_LAST 0x7fffffffffff /* half of 48 bits: the other half is the kernel's */
+
 /*
  * Page sizes are those that type1 tells: it hides what is smaller than the kernel's page, and says
  * that the page itself is there.  SMMUv3 has the sizes of the kernel's granule.
@@ -24,6 +26,7 @@ static const struct sim_platform platforms[] = {
 		.name = "x86-48",
 		.last = 0xffffffffffff,
 		.pgsizes = { 0x40201000, 0x40204000, 0x40210000 },
+		.least_page = 4096,
 		.resv = { X86_MSI },
 		.n_resv = 1,
 	},
@@ -31,6 +34,7 @@ static const struct sim_platform platforms[] = {
 		.name = "x86-39",
 		.last = 0x7fffffffff,
 		.pgsizes = { 0x40201000, 0x40204000, 0x40210000 },
+		.least_page = 4096,
 		.resv = { X86_MSI },
 		.n_resv = 1,
 	},
@@ -38,6 +42,7 @@ static const struct sim_platform platforms[] = {
 		.name = "x86-amd",
 		.last = UINT64_MAX,
 		.pgsizes = { 0xfff7ffffff000, 0xfff7fffffc000, 0xfff7fffff0000 },
+		.least_page = 4096,
 		.resv = { X86_MSI, { { 0xfd00000000, 0xffffffffff }, "reserved" } },
 		.n_resv = 2,
 	},
@@ -124,7 +129,7 @@ static int choose_platform(struct iom_sim *sim, const struct iom_sim_config *con
 
 	sim->page_size = config->page_size ? config->page_size : 4096;
 	sim->kernel = config->kernel ? config->kernel : 612;
-	if (sim->kernel != 601 && sim->kernel != 612 && sim->kernel != 702)
+	if (sim->kernel != 601 && sim->kernel != 612 && sim->kernel != 613 && sim->kernel != 702)
 		return -EINVAL;
 	if (sim->page_size != 4096 && sim->page_size != 16384 && sim->page_size != 65536)
 		return -EINVAL;
@@ -136,6 +141,28 @@ static int choose_platform(struct iom_sim *sim, const struct iom_sim_config *con
 	sim->pgsizes = sim->platform->pgsizes[sim->page_size == 4096    ? 0
 					      : sim->page_size == 16384 ? 1
 									: 2];
+	sim->least_page = sim->platform->least_page ? sim->platform->least_page : sim->page_size;
+	sim->last = sim->platform->last;
+	sim->first_stage_only = config->first_stage_only;
+	if (sim->first_stage_only && sim->last > FIRST_STAGE_LAST)
+		sim->last = FIRST_STAGE_LAST;
+	/* such entries have no bit that forbids reading */
+	sim->write_only_reads = sim->platform->write_only_reads || sim->first_stage_only;
+	return 0;
+}
+
+/* Ways to a device that the kernel was built with, or not. */
+static int choose_interfaces(struct iom_sim *sim, const struct iom_sim_config *config)
+{
+	if (config->iommufd && sim->kernel < 606)
+		return -EINVAL;
+	if (config->compat_container && !config->iommufd)
+		return -EINVAL;
+	sim->iommufd = config->iommufd;
+	sim->cdev = config->iommufd && !config->no_cdev;
+	sim->compat_container = config->compat_container;
+	sim->container = !config->compat_container && !config->no_type1;
+	sim->iommufd_unsafe_interrupts = config->iommufd_unsafe_interrupts;
 	return 0;
 }
 
@@ -203,8 +230,9 @@ static int add_device(struct iom_sim *sim, const struct iom_sim_device *from)
 	device->device_id = from->device_id;
 	device->class_code = from->class_code;
 	device->no_reset = from->no_reset;
-	device->iommu_last = from->iommu_bits ? UINT64_MAX >> (64 - from->iommu_bits)
-					      : sim->platform->last;
+	device->iommu_last = from->iommu_bits ? UINT64_MAX >> (64 - from->iommu_bits) : sim->last;
+	if (sim->first_stage_only && device->iommu_last > sim->last)
+		device->iommu_last = sim->last;
 	if (copy_resv(device, from))
 		return -ENOMEM;
 	if (from->group >= 0) {
@@ -237,6 +265,8 @@ static int set_up(struct iom_sim *sim, const struct iom_sim_config *config)
 	if (!iom_sim_memory_can_populate())
 		sim->memory = IOM_SIM_MEMORY_MAPS;
 	ret = choose_platform(sim, config);
+	if (!ret)
+		ret = choose_interfaces(sim, config);
 	if (ret)
 		return ret;
 	iom_sim_table_init(sim);
@@ -300,126 +330,6 @@ const struct iom_sys *iom_sim_sys(struct iom_sim *sim)
 	return &sim->sys;
 }
 
-/* ---- Changes -------------------------------------------------------------------------------- */
-
-int iom_sim_plug(struct iom_sim *sim, const char *address)
-{
-	struct sim_device *device;
-	int ret = -ENOENT;
-
-	pthread_mutex_lock(&sim->lock);
-	device = iom_sim_device(sim, address);
-	if (device) {
-		device->plugged = true;
-		if (!device->known)
-			iom_sim_fs_device(sim, device);
-		ret = iom_sim_tree_status(sim);
-	}
-	pthread_mutex_unlock(&sim->lock);
-	return ret;
-}
-
-int iom_sim_unplug(struct iom_sim *sim, const char *address)
-{
-	struct sim_device *device;
-
-	pthread_mutex_lock(&sim->lock);
-	device = iom_sim_device(sim, address);
-	if (device && device->known) {
-		device->plugged = false;
-		if (!device->opens)
-			iom_sim_fs_no_device(sim, device);
-	}
-	pthread_mutex_unlock(&sim->lock);
-	return device ? 0 : -ENOENT;
-}
-
-static int rebind(struct iom_sim *sim, struct sim_device *device, const char *driver)
-{
-	if (device->opens)
-		return -EBUSY;
-	if (device->group && device->group->container && !iom_sim_driver_is_harmless(driver))
-		return -EBUSY;
-	if (device->known)
-		iom_sim_fs_no_driver(sim, device);
-	strcpy(device->driver, driver);
-	if (device->known)
-		iom_sim_fs_driver(sim, device);
-	return iom_sim_tree_status(sim);
-}
-
-int iom_sim_bind(struct iom_sim *sim, const char *address, const char *driver)
-{
-	struct sim_device *device;
-	int ret = -ENOENT;
-
-	if (!driver)
-		driver = "";
-	pthread_mutex_lock(&sim->lock);
-	device = iom_sim_device(sim, address);
-	if (device)
-		ret = strlen(driver) < sizeof(device->driver) ? rebind(sim, device, driver)
-							      : -EINVAL;
-	pthread_mutex_unlock(&sim->lock);
-	return ret;
-}
-
-static int hold(struct iom_sim *sim, struct sim_group *group, int pid, const char *comm)
-{
-	if (group->open)
-		return -EBUSY;
-	if (group->holder)
-		iom_sim_fs_no_holder(sim, group);
-	group->holder = comm ? pid : 0;
-	if (group->holder)
-		iom_sim_fs_holder(sim, group, pid, comm);
-	return iom_sim_tree_status(sim);
-}
-
-int iom_sim_hold_group(struct iom_sim *sim, int number, int pid, const char *comm)
-{
-	struct sim_group *group;
-	int ret;
-
-	pthread_mutex_lock(&sim->lock);
-	group = iom_sim_group(sim, number);
-	ret = group ? hold(sim, group, pid, comm) : -ENOENT;
-	pthread_mutex_unlock(&sim->lock);
-	return ret;
-}
-
-void iom_sim_set_memlock(struct iom_sim *sim, uint64_t bytes, bool ipc_lock)
-{
-	pthread_mutex_lock(&sim->lock);
-	sim->memlock = bytes;
-	sim->ipc_lock = ipc_lock;
-	pthread_mutex_unlock(&sim->lock);
-}
-
-void iom_sim_set_dma_entry_limit(struct iom_sim *sim, uint32_t limit)
-{
-	pthread_mutex_lock(&sim->lock);
-	sim->dma_entry_limit = limit;
-	pthread_mutex_unlock(&sim->lock);
-}
-
-void iom_sim_set_unsafe_interrupts(struct iom_sim *sim, bool on)
-{
-	pthread_mutex_lock(&sim->lock);
-	sim->unsafe_interrupts = on;
-	pthread_mutex_unlock(&sim->lock);
-}
-
-int iom_sim_path_error(struct iom_sim *sim, const char *path, int error)
-{
-	int ret;
-
-	pthread_mutex_lock(&sim->lock);
-	ret = iom_sim_tree_set_error(sim, path, error);
-	pthread_mutex_unlock(&sim->lock);
-	return ret;
-}
-
 /* ---- What is left --------------------------------------------------------------------------- */
 
 unsigned int iom_sim_open_fds(struct iom_sim *sim)
@@ -451,7 +361,17 @@ uint64_t iom_sim_mapped_bytes(struct iom_sim *sim)
 
 uint64_t iom_sim_locked_bytes(struct iom_sim *sim)
 {
-	return locked_value(sim, &sim->locked_pages) * sim->page_size;
+	uint64_t pages;
+
+	pthread_mutex_lock(&sim->lock);
+	pages = sim->locked_pages + sim->user_pages;
+	pthread_mutex_unlock(&sim->lock);
+	return pages * sim->page_size;
+}
+
+uint64_t iom_sim_pinned_bytes(struct iom_sim *sim)
+{
+	return locked_value(sim, &sim->pinned_pages) * sim->page_size;
 }
 
 uint64_t iom_sim_allocated_bytes(struct iom_sim *sim)

@@ -12,9 +12,12 @@
  *	iom_sim_dma_read(sim, "0000:01:00.0", iova, buf, n);
  *	iom_sim_destroy(sim);
  *
- * What is simulated: VFIO containers, groups and type1 (v1 and v2), as in Linux 6.1, 6.12 and 7.2;
- * with device descriptors that answer GET_INFO and RESET, and -ENOTTY to all else.  What is real:
- * the memory. MAP_DMA looks at the pages of this very process, and the device reaches them.
+ * What is simulated: VFIO containers, groups and type1 (v1 and v2), as in Linux 6.1, 6.12, 6.13 and
+ * 7.2; iommufd, with its address spaces and its container calls, and the devices' own nodes; device
+ * descriptors that answer GET_INFO and RESET, and -ENOTTY to all else.  Not there: page tables made
+ * by hand (IOMMU_HWPT_ALLOC and its kin), GET_HW_INFO, PASIDs.  What is real: the memory.  MAP_DMA
+ * and IOAS_MAP look at the pages of this very process, and the device reaches them; IOAS_MAP_FILE
+ * takes a descriptor of the real kernel, and the device reaches that file.
  *
  * The machine and its kernel are described by a struct iom_sim_config, or changed while they run.
  *
@@ -78,16 +81,26 @@ enum iom_sim_memory {
 struct iom_sim_config {
 	size_t size;          /* sizeof(struct iom_sim_config) */
 	const char *platform; /* see iom_sim_platform(); NULL: "x86-48" */
-	unsigned int kernel;  /* 601, 612 or 702; 0: 612 */
+	unsigned int kernel;  /* 601, 612, 613 or 702; 0: 612 */
 	uint64_t page_size;   /* 4096, 16384 or 65536; 0: 4096 */
 	const struct iom_sim_device *devices;
 	size_t n_devices; /* 0: "0000:01:00.0" and "0000:02:00.0", groups 14 and 15, on vfio-pci */
 	uint32_t dma_entry_limit; /* type1's module parameter; 0: 65535 */
 	uint64_t memlock;         /* RLIMIT_MEMLOCK in bytes; 0: 8 MiB */
-	bool no_ipc_lock;         /* the process lacks CAP_IPC_LOCK: memlock counts */
-	bool no_isolated_msi;     /* interrupts are not isolated */
-	bool unsafe_interrupts;   /* type1's module parameter allow_unsafe_interrupts */
+	bool no_ipc_lock; /* the process lacks CAP_IPC_LOCK (and _SYS_RESOURCE): memlock counts */
+	bool no_isolated_msi;   /* interrupts are not isolated */
+	bool unsafe_interrupts; /* type1's module parameter allow_unsafe_interrupts */
 	enum iom_sim_memory memory;
+	bool iommufd;          /* the kernel has it (not 601): /dev/iommu, /dev/vfio/devices */
+	bool no_cdev;          /* but not VFIO_DEVICE_CDEV: no /dev/vfio/devices */
+	bool no_type1;         /* no VFIO_CONTAINER: no /dev/vfio/vfio */
+	bool compat_container; /* /dev/vfio/vfio is iommufd's */
+	bool iommufd_unsafe_interrupts; /* iommufd's module parameter allow_unsafe_interrupts */
+	/*
+	 * VT-d that has first stage tables only, of 47 bits.  iommufd can attach nothing behind it
+	 * before 6.13.
+	 */
+	bool first_stage_only;
 };
 
 /* The name of platform n ("x86-48", "x86-39", "x86-amd", "arm64-smmuv3"); NULL past the last. */
@@ -117,17 +130,19 @@ const struct iom_sys *iom_sim_sys(struct iom_sim *sim);
  * Binding is to another driver, or to none (NULL).  -EBUSY: the device is open, or the driver would
  * do DMA in a group that a container has.
  *
- * A group that another process holds is open there, as /proc shows; comm NULL: it has let go.
- * -EBUSY: this process has it open.
+ * A group that another process holds is open there, as /proc shows; a device is bound there by its
+ * own node.  comm NULL: it has let go.  -EBUSY: this process has the group or a device of it open.
  */
 int iom_sim_plug(struct iom_sim *sim, const char *address);
 int iom_sim_unplug(struct iom_sim *sim, const char *address);
 int iom_sim_bind(struct iom_sim *sim, const char *address, const char *driver);
 int iom_sim_hold_group(struct iom_sim *sim, int group, int pid, const char *comm);
+int iom_sim_hold_device(struct iom_sim *sim, const char *address, int pid, const char *comm);
 
 void iom_sim_set_memlock(struct iom_sim *sim, uint64_t bytes, bool ipc_lock);
 void iom_sim_set_dma_entry_limit(struct iom_sim *sim, uint32_t limit); /* for the next SET_IOMMU */
-void iom_sim_set_unsafe_interrupts(struct iom_sim *sim, bool on);
+void iom_sim_set_unsafe_interrupts(struct iom_sim *sim, bool on);      /* type1's */
+void iom_sim_set_iommufd_unsafe_interrupts(struct iom_sim *sim, bool on); /* iommufd's */
 
 /*
  * Every use of this path, or of one below it, fails with error: -EACCES, -EIO, or -ENOENT, which
@@ -138,7 +153,8 @@ int iom_sim_path_error(struct iom_sim *sim, const char *path, int error);
 /* ---- The device side ------------------------------------------------------------------------ */
 
 /*
- * What the device would read or write through the mappings of the container that has its group,
+ * What the device would read or write through the mappings of the container that has its group, or
+ * of the IOAS that it is attached to,
  * page by page: -EFAULT at the first page that is not mapped, or not so; the bytes before it are
  * transferred, none after it.  -ENODEV: no such device, or it was unplugged.  Being behind the
  * IOMMU is all that counts, not an open descriptor: bus mastering is the device's own business.
@@ -164,8 +180,9 @@ struct iom_sim_fault {
 unsigned int iom_sim_faults(struct iom_sim *sim, struct iom_sim_fault *fault);
 
 /*
- * Each mapping of the container that has the device's group, ascending; a non-zero answer ends the
- * walk with it.  map must not use the simulation.  -ENODEV.
+ * Each mapping of the container that has the device's group, or of the IOAS that it is attached to,
+ * ascending; a non-zero answer ends the walk with it.  map must not use the simulation.  va of a
+ * mapped file is where the simulation has it.  -ENODEV.
  */
 typedef int iom_sim_map_fn(void *arg, uint64_t iova, void *va, uint64_t length,
 			   uint32_t vfio_flags);
@@ -219,8 +236,9 @@ enum iom_sim_quirk {
 	IOM_SIM_CAPS_ODD,      /* the chain starts at an odd offset */
 	IOM_SIM_CAPS_UNKNOWN,  /* an unknown capability comes first */
 	IOM_SIM_INFO_GROWS,    /* each GET_INFO needs 8 bytes more than the one before said */
-	IOM_SIM_UNMAP_SHORT,   /* UNMAP_DMA says one page less than it unmapped */
-	IOM_SIM_UNMAP_NOTHING, /* UNMAP_DMA succeeds, with size 0, and leaves all as it was */
+	IOM_SIM_UNMAP_SHORT,   /* UNMAP_DMA, IOAS_UNMAP say one page less than they unmapped */
+	IOM_SIM_UNMAP_NOTHING, /* they succeed, with size 0, and leave all as it was */
+	IOM_SIM_RANGES_GROW,   /* IOVA_RANGES needs room for one more than there is */
 	IOM_SIM_QUIRKS
 };
 
@@ -255,8 +273,9 @@ void iom_sim_watch(struct iom_sim *sim, iom_sim_event_fn *watch, void *arg);
 
 /* What is left, each 0 after a clean end. */
 unsigned int iom_sim_open_fds(struct iom_sim *sim);
-uint64_t iom_sim_mapped_bytes(struct iom_sim *sim);    /* in the mappings of all containers */
+uint64_t iom_sim_mapped_bytes(struct iom_sim *sim);    /* of all containers and IOASes */
 uint64_t iom_sim_locked_bytes(struct iom_sim *sim);    /* counted against RLIMIT_MEMLOCK */
+uint64_t iom_sim_pinned_bytes(struct iom_sim *sim);    /* by iommufd, counted or not */
 uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages and map_file */
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The device side: what a device reaches through the mappings of its group's container. */
-#include "sim/internal.h"
+/* The device side: what a device reaches through the mappings of its group's container or IOAS. */
+#include "sim/iommufd.h"
 
 #include <errno.h>
 #include <linux/vfio.h>
@@ -11,19 +11,29 @@ static bool is_permitted(const struct iom_sim *sim, const struct sim_map *map, b
 {
 	if (write)
 		return map->flags & VFIO_DMA_MAP_FLAG_WRITE;
-	return map->flags & VFIO_DMA_MAP_FLAG_READ || sim->platform->write_only_reads;
+	return map->flags & VFIO_DMA_MAP_FLAG_READ || sim->write_only_reads;
+}
+
+/* What a device is behind, or NULL. */
+static const struct sim_maps *maps_of(const struct sim_device *device)
+{
+	const struct sim_group *group = device->group;
+
+	if (group && group->container && group->container->type1)
+		return &group->container->type1->maps;
+	return group && group->hwpt ? &group->hwpt->ioas->areas : NULL;
 }
 
 /* The mapping behind an IOVA that permits the access, or NULL. */
 static const struct sim_map *lookup(const struct iom_sim *sim, const struct sim_device *device,
 				    uint64_t iova, bool write)
 {
-	const struct sim_container *container = device->group ? device->group->container : NULL;
+	const struct sim_maps *maps = maps_of(device);
 	const struct sim_map *map;
 
-	if (!container || !container->type1)
+	if (!maps)
 		return NULL;
-	map = iom_sim_maps_from(&container->type1->maps, iova);
+	map = iom_sim_maps_from(maps, iova);
 	return map && map->iova <= iova && is_permitted(sim, map, write) ? map : NULL;
 }
 
@@ -131,7 +141,7 @@ unsigned int iom_sim_faults(struct iom_sim *sim, struct iom_sim_fault *last)
 int iom_sim_each_map(struct iom_sim *sim, const char *address, iom_sim_map_fn *map_fn, void *arg)
 {
 	const struct sim_device *device;
-	const struct sim_container *container = NULL;
+	const struct sim_maps *maps = NULL;
 	const struct sim_map *map;
 	int ret = -ENODEV;
 
@@ -139,11 +149,9 @@ int iom_sim_each_map(struct iom_sim *sim, const char *address, iom_sim_map_fn *m
 	device = iom_sim_device(sim, address);
 	if (device) {
 		ret = 0;
-		container = device->group ? device->group->container : NULL;
+		maps = maps_of(device);
 	}
-	if (container && container->type1) {
-		const struct sim_maps *maps = &container->type1->maps;
-
+	if (maps) {
 		for (map = iom_sim_maps_from(maps, 0); map && !ret;
 		     map = iom_sim_maps_next(maps, map))
 			ret = map_fn(arg, map->iova, (void *)(uintptr_t)map->vaddr,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The process's descriptors. */
-#include "sim/internal.h"
+#include "sim/iommufd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +51,12 @@ int iom_sim_files_open(struct iom_sim *sim, const char *path)
 		return iom_sim_vfio_open_container(sim);
 	case SIM_GROUP_NODE:
 		return iom_sim_vfio_open_group(sim, node->object);
+	case SIM_IOMMU_NODE:
+		return iom_sim_iommufd_open(sim, false);
+	case SIM_COMPAT_NODE:
+		return iom_sim_iommufd_open(sim, true);
+	case SIM_CDEV_NODE:
+		return iom_sim_cdev_open(sim, node->object);
 	default:
 		return iom_sim_files_add(sim, SIM_PLAIN, NULL, path);
 	}

@@ -11,6 +11,8 @@
 #define PCI "/sys/bus/pci"
 #define GROUPS "/sys/kernel/iommu_groups"
 #define TYPE1 "/sys/module/vfio_iommu_type1/parameters"
+#define IOMMUFD "/sys/module/iommufd/parameters"
+#define CDEVS "/dev/vfio/devices"
 #define CAP_IPC_LOCK_BIT 14
 
 #define PATH_ROOM 256
@@ -86,6 +88,13 @@ static void show_unsafe_interrupts(const struct iom_sim *sim, const void *object
 	iom_sim_print(text, "%c\n", sim->unsafe_interrupts ? 'Y' : 'N');
 }
 
+static void show_iommufd_unsafe(const struct iom_sim *sim, const void *object,
+				struct sim_text *text)
+{
+	(void)object;
+	iom_sim_print(text, "%c\n", sim->iommufd_unsafe_interrupts ? 'Y' : 'N');
+}
+
 static void show_limit(struct sim_text *text, const char *name, uint64_t value, const char *unit)
 {
 	char number[24] = "unlimited";
@@ -143,8 +152,9 @@ static void show_status(const struct iom_sim *sim, const void *object, struct si
 	(void)object;
 	iom_sim_print(text, "Name:\tsimulated\nState:\tR (running)\nTgid:\t%d\nPid:\t%d\n",
 		      sim->pid, sim->pid);
-	iom_sim_print(text, "VmLck:\t%8" PRIu64 " kB\nVmPin:\t%8u kB\n",
-		      (sim->locked_pages * sim->page_size) >> 10, 0u);
+	iom_sim_print(text, "VmLck:\t%8" PRIu64 " kB\nVmPin:\t%8" PRIu64 " kB\n",
+		      (sim->locked_pages * sim->page_size) >> 10,
+		      (sim->pinned_pages * sim->page_size) >> 10);
 	iom_sim_print(text, "CapInh:\t%016x\nCapPrm:\t%016" PRIx64 "\nCapEff:\t%016" PRIx64 "\n",
 		      0u, caps, caps);
 }
@@ -159,10 +169,23 @@ void iom_sim_fs_machine(struct iom_sim *sim)
 	iom_sim_tree_dir(sim, PCI "/drivers/vfio-pci");
 	iom_sim_tree_dir(sim, "/sys/devices");
 	iom_sim_tree_dir(sim, GROUPS);
-	iom_sim_tree_show(sim, show_dma_entry_limit, NULL, TYPE1 "/dma_entry_limit");
-	iom_sim_tree_show(sim, show_unsafe_interrupts, NULL, TYPE1 "/allow_unsafe_interrupts");
-	iom_sim_tree_text(sim, "N\n", TYPE1 "/disable_hugepages");
-	iom_sim_tree_node(sim, SIM_CONTAINER_NODE, NULL, "/dev/vfio/vfio");
+	iom_sim_tree_dir(sim, "/dev/vfio");
+	if (sim->container) {
+		iom_sim_tree_show(sim, show_dma_entry_limit, NULL, TYPE1 "/dma_entry_limit");
+		iom_sim_tree_show(sim, show_unsafe_interrupts, NULL,
+				  TYPE1 "/allow_unsafe_interrupts");
+		iom_sim_tree_text(sim, "N\n", TYPE1 "/disable_hugepages");
+		iom_sim_tree_node(sim, SIM_CONTAINER_NODE, NULL, "/dev/vfio/vfio");
+	}
+	if (sim->compat_container)
+		iom_sim_tree_node(sim, SIM_COMPAT_NODE, NULL, "/dev/vfio/vfio");
+	if (sim->iommufd) {
+		iom_sim_tree_show(sim, show_iommufd_unsafe, NULL,
+				  IOMMUFD "/allow_unsafe_interrupts");
+		iom_sim_tree_node(sim, SIM_IOMMU_NODE, NULL, "/dev/iommu");
+	}
+	if (sim->cdev)
+		iom_sim_tree_dir(sim, CDEVS);
 	snprintf(pid, sizeof(pid), "%d", sim->pid);
 	iom_sim_tree_link(sim, pid, "/proc/self");
 	snprintf(release, sizeof(release), "%u.%u.0-simulated\n", sim->kernel / 100,
@@ -254,6 +277,10 @@ void iom_sim_fs_driver(struct iom_sim *sim, struct sim_device *device)
 	iom_sim_tree_dir(sim, "%s/vfio-dev/vfio%u", folder, device->index);
 	iom_sim_tree_node(sim, SIM_GROUP_NODE, device->group, "/dev/vfio/%d",
 			  device->group->number);
+	if (!sim->cdev)
+		return;
+	iom_sim_tree_text(sim, "510:0\n", "%s/vfio-dev/vfio%u/dev", folder, device->index);
+	iom_sim_tree_node(sim, SIM_CDEV_NODE, device, CDEVS "/vfio%u", device->index);
 }
 
 void iom_sim_fs_no_driver(struct iom_sim *sim, struct sim_device *device)
@@ -265,6 +292,7 @@ void iom_sim_fs_no_driver(struct iom_sim *sim, struct sim_device *device)
 	device_folder(device, folder);
 	iom_sim_tree_remove(sim, "%s/driver", folder);
 	iom_sim_tree_remove(sim, "%s/vfio-dev", folder);
+	iom_sim_tree_remove(sim, CDEVS "/vfio%u", device->index);
 	iom_sim_tree_remove(sim, PCI "/drivers/%s/%s", device->driver, device->address);
 	if (device->group && !has_companion(sim, device, true))
 		iom_sim_tree_remove(sim, "/dev/vfio/%d", device->group->number);
@@ -272,26 +300,30 @@ void iom_sim_fs_no_driver(struct iom_sim *sim, struct sim_device *device)
 
 /* ---- Who has what open ---------------------------------------------------------------------- */
 
-void iom_sim_fs_holder(struct iom_sim *sim, struct sim_group *group, int pid, const char *comm)
+void iom_sim_fs_holder(struct iom_sim *sim, int pid, const char *comm, int fd, const char *target)
 {
 	char text[PATH_ROOM];
 
 	snprintf(text, sizeof(text), "%s\n", comm);
 	iom_sim_tree_text(sim, text, "/proc/%d/comm", pid);
 	iom_sim_tree_link(sim, "/dev/null", "/proc/%d/fd/0", pid);
-	snprintf(text, sizeof(text), "/dev/vfio/%d", group->number);
-	iom_sim_tree_link(sim, text, "/proc/%d/fd/%d", pid, 10 + group->number);
+	iom_sim_tree_link(sim, target, "/proc/%d/fd/%d", pid, fd);
 }
 
-void iom_sim_fs_no_holder(struct iom_sim *sim, struct sim_group *group)
+/* The process ends with the last of what it has. */
+void iom_sim_fs_no_holder(struct iom_sim *sim, int pid, int fd)
 {
-	const struct sim_group *other;
+	const struct sim_device *device;
+	const struct sim_group *group;
+	unsigned int n = 0;
 
-	iom_sim_tree_remove(sim, "/proc/%d/fd/%d", group->holder, 10 + group->number);
-	for (other = sim->groups; other; other = other->next)
-		if (other != group && other->holder == group->holder)
-			return;
-	iom_sim_tree_remove(sim, "/proc/%d", group->holder);
+	iom_sim_tree_remove(sim, "/proc/%d/fd/%d", pid, fd);
+	for (group = sim->groups; group; group = group->next)
+		n += group->holder == pid;
+	for (device = sim->devices; device; device = device->next)
+		n += device->holder == pid;
+	if (n == 1)
+		iom_sim_tree_remove(sim, "/proc/%d", pid);
 }
 
 void iom_sim_fs_fd(struct iom_sim *sim, int fd, const char *target)

@@ -18,10 +18,12 @@ static int add(struct sim_ranges *ranges, uint64_t start, uint64_t last)
 	return 0;
 }
 
-/* What is done with a range that a group cannot use; a non-zero answer ends the walk. */
-typedef int hole_fn(void *arg, struct sim_range hole);
+int iom_sim_ranges_all(struct sim_ranges *ranges)
+{
+	return add(ranges, 0, UINT64_MAX);
+}
 
-static int each_resv(const struct sim_resv *resv, size_t n, hole_fn *hole, void *arg)
+static int each_resv(const struct sim_resv *resv, size_t n, iom_sim_hole_fn *hole, void *arg)
 {
 	size_t i;
 	int ret = 0;
@@ -32,11 +34,20 @@ static int each_resv(const struct sim_resv *resv, size_t n, hole_fn *hole, void 
 	return ret;
 }
 
-static int each_hole(const struct iom_sim *sim, const struct sim_group *group, hole_fn *hole,
-		     void *arg)
+int iom_sim_ranges_each_hole(const struct iom_sim *sim, const struct sim_device *device,
+			     iom_sim_hole_fn *hole, void *arg)
+{
+	int ret = each_resv(sim->platform->resv, sim->platform->n_resv, hole, arg);
+
+	return ret ? ret : each_resv(device->resv, device->n_resv, hole, arg);
+}
+
+/* The same of a group, with the end of its addresses. */
+static int each_hole(const struct iom_sim *sim, const struct sim_group *group,
+		     iom_sim_hole_fn *hole, void *arg)
 {
 	const struct sim_device *device;
-	uint64_t last = sim->platform->last;
+	uint64_t last = sim->last;
 	bool first = true;
 	int ret;
 
@@ -55,9 +66,9 @@ static int each_hole(const struct iom_sim *sim, const struct sim_group *group, h
 	return ret;
 }
 
-static int exclude(void *arg, struct sim_range hole)
+int iom_sim_ranges_exclude(struct sim_ranges *ranges, struct sim_range hole)
 {
-	struct sim_ranges *ranges = arg, old = *ranges;
+	struct sim_ranges old = *ranges;
 	size_t i;
 	int ret = 0;
 
@@ -76,6 +87,11 @@ static int exclude(void *arg, struct sim_range hole)
 	}
 	free(old.at);
 	return ret;
+}
+
+static int exclude(void *arg, struct sim_range hole)
+{
+	return iom_sim_ranges_exclude(arg, hole);
 }
 
 int iom_sim_ranges_compute(const struct iom_sim *sim, const struct sim_group *groups,

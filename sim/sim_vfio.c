@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* VFIO containers, groups and devices: drivers/vfio/{container,group,vfio_main}.c of Linux. */
-#include "sim/internal.h"
+#include "sim/iommufd.h"
 
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "backends/uapi/iommufd.h"
 
 #define PCI_NAME_LENGTH 12 /* "0000:01:00.0" */
 
@@ -55,13 +57,21 @@ static void detach_container(struct iom_sim *sim, struct sim_group *group)
 	put_container(sim, container);
 }
 
-/* A group's descriptor stays open behind those of its devices. */
+static void unset_iommufd(struct iom_sim *sim, struct sim_group *group)
+{
+	if (group->iommufd)
+		iom_sim_iommufd_put(sim, group->iommufd);
+	group->iommufd = NULL;
+}
+
+/* A group's descriptor stays open behind those of its devices, if it has a container. */
 static void put_group(struct iom_sim *sim, struct sim_group *group)
 {
 	if (--group->refs)
 		return;
 	if (group->container)
 		detach_container(sim, group);
+	unset_iommufd(sim, group);
 	group->open = false;
 }
 
@@ -70,8 +80,13 @@ static void put_device(struct iom_sim *sim, struct sim_device *device)
 	struct sim_group *group = device->group;
 
 	device->opens--;
-	group->users--;
-	put_group(sim, group);
+	device->users--;
+	if (!device->iommufd) {
+		group->users--;
+		put_group(sim, group);
+	} else if (!device->users) {
+		iom_sim_unbind_iommufd(sim, device);
+	}
 	if (!device->opens && !device->plugged)
 		iom_sim_fs_no_device(sim, device);
 }
@@ -95,12 +110,23 @@ int iom_sim_vfio_open_container(struct iom_sim *sim)
 	return fd;
 }
 
+bool iom_sim_vfio_other_has_device(const struct iom_sim *sim, const struct sim_group *group)
+{
+	const struct sim_device *device;
+
+	for (device = sim->devices; device; device = device->next)
+		if (device->group == group && device->holder)
+			return true;
+	return false;
+}
+
 int iom_sim_vfio_open_group(struct iom_sim *sim, struct sim_group *group)
 {
 	char target[32];
 	int fd;
 
-	if (group->open || group->holder)
+	if (group->open || group->holder || group->cdevs ||
+	    iom_sim_vfio_other_has_device(sim, group))
 		return -EBUSY;
 	snprintf(target, sizeof(target), "/dev/vfio/%d", group->number);
 	fd = iom_sim_files_add(sim, SIM_GROUP, group, target);
@@ -123,6 +149,12 @@ void iom_sim_vfio_close(struct iom_sim *sim, enum sim_file_kind kind, void *obje
 	case SIM_DEVICE:
 		put_device(sim, object);
 		break;
+	case SIM_IOMMUFD:
+		iom_sim_iommufd_put(sim, object);
+		break;
+	case SIM_CDEV:
+		iom_sim_cdev_close(sim, object);
+		break;
 	case SIM_PLAIN:
 		break;
 	}
@@ -130,16 +162,23 @@ void iom_sim_vfio_close(struct iom_sim *sim, enum sim_file_kind kind, void *obje
 
 /* ---- Groups --------------------------------------------------------------------------------- */
 
-/* No driver does DMA in it: iommu_group_dma_owner_claimed() says no. */
-static bool is_viable(const struct iom_sim *sim, const struct sim_group *group)
+/* iommu_group_dma_owner_claimed() says no. */
+bool iom_sim_vfio_is_viable(const struct iom_sim *sim, const struct sim_group *group)
 {
 	const struct sim_device *device;
 
+	if (group->owner)
+		return false;
 	for (device = sim->devices; device; device = device->next)
 		if (device->group == group && device->known &&
 		    !iom_sim_driver_is_harmless(device->driver))
 			return false;
 	return true;
+}
+
+static bool has_iommu(const struct sim_group *group)
+{
+	return group->container || group->iommufd;
 }
 
 static int group_status(struct iom_sim *sim, struct sim_group *group, void *arg)
@@ -153,9 +192,9 @@ static int group_status(struct iom_sim *sim, struct sim_group *group, void *arg)
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
 	status.flags = 0;
-	if (group->container)
+	if (has_iommu(group))
 		status.flags = VFIO_GROUP_FLAGS_CONTAINER_SET | VFIO_GROUP_FLAGS_VIABLE;
-	else if (is_viable(sim, group))
+	else if (iom_sim_vfio_is_viable(sim, group))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	return iom_sim_copy_out(arg, &status, sizeof(status));
 }
@@ -165,7 +204,7 @@ static int attach_container(struct iom_sim *sim, struct sim_container *container
 {
 	int ret;
 
-	if (!is_viable(sim, group))
+	if (!iom_sim_vfio_is_viable(sim, group))
 		return -EPERM;
 	if (container->type1) {
 		ret = iom_sim_type1_attach(sim, container, group);
@@ -180,6 +219,18 @@ static int attach_container(struct iom_sim *sim, struct sim_container *container
 	return 0;
 }
 
+/* Devices will be bound and attached when they are opened, and only then be refused. */
+static int attach_iommufd(struct sim_iommufd *iommufd, struct sim_group *group)
+{
+	int ret = iom_sim_compat_join(iommufd);
+
+	if (ret)
+		return ret;
+	iommufd->refs++;
+	group->iommufd = iommufd;
+	return 0;
+}
+
 static int group_set_container(struct iom_sim *sim, struct sim_group *group, void *arg)
 {
 	struct sim_file *file;
@@ -191,8 +242,10 @@ static int group_set_container(struct iom_sim *sim, struct sim_group *group, voi
 	file = iom_sim_files_find(sim, fd);
 	if (!file)
 		return -EBADF;
-	if (group->container)
+	if (has_iommu(group))
 		return -EINVAL;
+	if (file->kind == SIM_IOMMUFD)
+		return attach_iommufd(file->object, group);
 	if (file->kind != SIM_CONTAINER) /* EBADFD came with iommufd (6.2) */
 		return sim->kernel < 602 ? -EINVAL : -EBADFD;
 	return attach_container(sim, file->object, group);
@@ -200,11 +253,13 @@ static int group_set_container(struct iom_sim *sim, struct sim_group *group, voi
 
 static int group_unset_container(struct iom_sim *sim, struct sim_group *group)
 {
-	if (!group->container)
+	if (!has_iommu(group))
 		return -EINVAL;
-	if (group->users != 1)
+	if (group->container && group->users != 1)
 		return -EBUSY;
-	detach_container(sim, group);
+	if (group->container)
+		detach_container(sim, group);
+	unset_iommufd(sim, group); /* and what devices are open stay bound */
 	return 0;
 }
 
@@ -245,6 +300,27 @@ static int find_by_name(struct iom_sim *sim, const struct sim_group *group, cons
 	return -ENODEV;
 }
 
+/* The first descriptor of a device binds it to the group's iommufd. */
+static int use_iommufd(struct iom_sim *sim, struct sim_device *device, struct sim_iommufd *iommufd)
+{
+	uint32_t id;
+	int ret;
+
+	if (device->users)
+		return 0;
+	ret = iom_sim_bind_iommufd(sim, device, iommufd);
+	if (ret)
+		return ret;
+	ret = -ENODEV;
+	if (iommufd->compat) {
+		id = iommufd->compat->object.id;
+		ret = iom_sim_attach_iommufd(sim, device, &id);
+	}
+	if (ret)
+		iom_sim_unbind_iommufd(sim, device);
+	return ret;
+}
+
 static int group_get_device_fd(struct iom_sim *sim, struct sim_group *group, void *arg)
 {
 	struct sim_device *device;
@@ -258,14 +334,25 @@ static int group_get_device_fd(struct iom_sim *sim, struct sim_group *group, voi
 	ret = find_by_name(sim, group, name, &device);
 	if (ret)
 		return ret;
-	if (!group->container || !group->container->type1)
+	if (!group->iommufd && (!group->container || !group->container->type1))
 		return -EINVAL;
+	if (group->iommufd) {
+		ret = use_iommufd(sim, device, group->iommufd);
+		if (ret)
+			return ret;
+	}
 	fd = iom_sim_files_add(sim, SIM_DEVICE, device, "anon_inode:[vfio-device]");
-	if (fd < 0)
+	if (fd < 0) {
+		if (device->iommufd && !device->users)
+			iom_sim_unbind_iommufd(sim, device);
 		return fd;
+	}
 	device->opens++;
-	group->users++;
-	group->refs++;
+	device->users++;
+	if (!device->iommufd) {
+		group->users++;
+		group->refs++;
+	}
 	return fd;
 }
 
@@ -332,7 +419,7 @@ static int device_info(struct sim_device *device, void *arg)
 	return iom_sim_copy_out(arg, &info, info.argsz < sizeof(info) ? info.argsz : sizeof(info));
 }
 
-static int device_ioctl(struct sim_device *device, unsigned long request, void *arg)
+int iom_sim_vfio_device_ioctl(struct sim_device *device, unsigned long request, void *arg)
 {
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:
@@ -344,6 +431,18 @@ static int device_ioctl(struct sim_device *device, unsigned long request, void *
 	}
 }
 
+/* A descriptor that the group gave is bound already, and the kernel that knows binding says so. */
+static int bind_by_group(const struct iom_sim *sim, const void *arg)
+{
+	struct iom_vfio_device_bind_iommufd bind;
+	int ret;
+
+	if (!sim->cdev)
+		return -ENOTTY;
+	ret = iom_sim_copy_in(&bind, arg, sizeof(bind));
+	return ret ? ret : -EINVAL;
+}
+
 /* The same request means another thing to another kind of descriptor. */
 int iom_sim_vfio_ioctl(struct iom_sim *sim, struct sim_file *file, unsigned long request, void *arg)
 {
@@ -353,7 +452,13 @@ int iom_sim_vfio_ioctl(struct iom_sim *sim, struct sim_file *file, unsigned long
 	case SIM_GROUP:
 		return group_ioctl(sim, file->object, request, arg);
 	case SIM_DEVICE:
-		return device_ioctl(file->object, request, arg);
+		if (request == IOM_VFIO_DEVICE_BIND_IOMMUFD)
+			return bind_by_group(sim, arg);
+		return iom_sim_vfio_device_ioctl(file->object, request, arg);
+	case SIM_IOMMUFD:
+		return iom_sim_iommufd_ioctl(sim, file->object, request, arg);
+	case SIM_CDEV:
+		return iom_sim_cdev_ioctl(sim, file->object, request, arg);
 	case SIM_PLAIN:
 		break;
 	}

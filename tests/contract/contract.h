@@ -23,9 +23,20 @@ struct contract_world {
 	const char
 		*address; /* of a device alone in its group, bound to vfio-pci, with nothing open */
 	int group;
+	const char *pair[2]; /* two other devices, alike but of one group; or NULL */
+	int pair_group;
 	unsigned int kernel; /* 612 is Linux 6.12 */
+	bool type1;          /* it has VFIO's own containers */
+	bool iommufd;        /* and iommufd, with the devices' own nodes */
+	bool compat_only;    /* /dev/vfio/vfio is iommufd's */
+	/*
+	 * iommufd refuses this device: -EPERM to bind it (its interrupts are not isolated), -EINVAL
+	 * to attach it (VT-d with first-stage tables only, before 6.13); 0: it does not.
+	 */
+	int refuses;
 	uint64_t page_size;
-	uint64_t pgsizes; /* as GET_INFO says them */
+	uint64_t pgsizes;   /* as GET_INFO says them */
+	uint64_t alignment; /* of an IOAS that a device is attached to */
 	const struct contract_range *ranges;
 	size_t n_ranges;
 	uint32_t entry_limit;
@@ -40,11 +51,14 @@ typedef void contract_report_fn(void *arg, const char *test, const char *row, co
 /* The name of test n; NULL past the last. */
 const char *contract_test(size_t n);
 
+/* Why a test has no meaning there; NULL: it has. */
+const char *contract_lacks(const struct contract_world *world, size_t n);
+
 /* Run a test, each from a clean start.  All that it opens is closed. */
 void contract_run(const struct contract_world *world, size_t n, contract_report_fn *report,
 		  void *arg);
 
-/* ---- Rows (rows.c) -------------------------------------------------------------------------- */
+/* ---- Rows (rows_*.c) ------------------------------------------------------------------------ */
 
 enum contract_op {
 	OPEN_CONTAINER, /* into to */
@@ -54,6 +68,7 @@ enum contract_op {
 	GET_STATUS,     /* of group fd; out: flags */
 	SET_CONTAINER,  /* of group fd: descriptor to */
 	UNSET_CONTAINER,
+	SET_TYPE,    /* of fd: that of the case */
 	DEVICE_FD,   /* of group fd into to, by the device's address and name behind it */
 	DEVICE_INFO, /* of fd, with argsz more or less */
 	GET_INFO,    /* of fd: everything in it is as the world says; out: entries in use */
@@ -62,6 +77,24 @@ enum contract_op {
 	MAP_MANY, /* one page and leave one free, up to the entry limit; answer: that of the next */
 	DIRTY,    /* on fd; out: pages that are dirty */
 	MEMLOCK,  /* size pages, and flags: CAP_IPC_LOCK or not */
+
+	OPEN_IOMMUFD, /* into to */
+	OPEN_COMPAT,  /* what is iommufd and a container, into to */
+	OPEN_CDEV,    /* the device's own node, into to */
+	BIND,         /* device fd to iommufd to, or number; out: the device's id */
+	ATTACH,       /* device fd to id; out: the page table's */
+	DETACH,       /* device fd */
+	IOAS_ALLOC,   /* on fd; out: id */
+	DESTROY,      /* on fd: id */
+	RANGES,       /* on fd, of id, with room for size; out: how many there are, NO_RANGE: all */
+	ALLOW,        /* on fd, in id: size at an IOVA, and a second range more; none of size 0 */
+	IOAS_MAP,     /* on fd, in id; if flags do not fix it, the IOVA is the answer */
+	IOAS_UNMAP,   /* on fd, in id; out, out_odd: pages and bytes unmapped */
+	IOAS_COPY,    /* on fd, from id2 at BASE and more, to id */
+	IOAS_FILE, /* as IOAS_MAP, of a file of 8 pages, from memory_pages on; fd: number if not 0 */
+	OPTION,    /* number of id, operation flags; size_odd: the value; out: the value */
+	VFIO_IOAS,   /* operation flags; id; out: id */
+	COMPAT_INFO, /* GET_INFO of a container that is iommufd's; out: 1 if a device is attached */
 };
 
 /* Where descriptors are kept in a test. */
@@ -71,6 +104,8 @@ enum contract_slot {
 	D, /* the device */
 	C2,
 	D2,
+	I, /* an iommufd */
+	I2,
 	SLOTS,
 	NO_FD = SLOTS, /* -1 */
 };
@@ -97,6 +132,8 @@ enum contract_memory {
 };
 
 #define CONTRACT_RW_PAGES 64
+#define CONTRACT_FILE_PAGES 8
+#define NO_RANGE UINT64_MAX /* nothing is attached: no IOVA is reserved */
 
 struct contract_row {
 	const char *what;
@@ -105,6 +142,11 @@ struct contract_row {
 	enum contract_slot fd, to;
 	unsigned long number;
 	const char *name;
+	enum {
+		ALONE,
+		FIRST,
+		SECOND
+	} device; /* and its group: the one, or of the pair */
 	enum contract_anchor at;
 	int64_t pages; /* IOVA behind at */
 	uint64_t odd;  /* and bytes behind that */
@@ -114,14 +156,36 @@ struct contract_row {
 	uint64_t size; /* pages */
 	uint64_t size_odd;
 	uint32_t flags;
-	int argsz;  /* more or less than the right one */
-	int answer; /* for calls that make a descriptor, 0 is any */
-	uint64_t out;
+	uint32_t id, id2; /* of iommufd's objects */
+	struct {
+		int64_t pages; /* behind BASE */
+		uint64_t size; /* pages */
+	} more;
+	int argsz;          /* more or less than the right one */
+	unsigned char tail; /* the byte behind the struct, if argsz has room for it */
+	int answer;         /* for calls that make a descriptor, 0 is any */
+	uint64_t out, out_odd;
+	bool told; /* of a refused UNMAP: out is told all the same */
 };
 
 struct contract_case {
 	const char *name;
-	unsigned long type; /* SET_IOMMU of this first, device open: C, G and D; 0: from nothing */
+	enum {
+		TYPE1,
+		IOMMUFD,
+		CDEV, /* that iommufd can attach, by its own node or its group's */
+		REFUSAL_TO_BIND,
+		REFUSAL_TO_ATTACH,
+	} needs;
+	enum {
+		FROM_NOTHING,
+		WITH_TYPE1,  /* container C, group G, device D, and SET_IOMMU of type */
+		WITH_IOAS,   /* iommufd I, IOAS 1 */
+		WITH_CDEV,   /* I, 1, device D, bound as 2, attached to page table 3 */
+		WITH_COMPAT, /* as WITH_TYPE1, but C is an iommufd */
+	} setup;
+	unsigned long type;
+	bool pair; /* it takes two devices of one group */
 	const struct contract_row *rows;
 	size_t n;
 	enum {
@@ -131,7 +195,15 @@ struct contract_case {
 	} end;          /* of the last range, where the case makes sense */
 };
 
-extern const struct contract_case contract_cases[];
-extern const size_t contract_n_cases;
+extern const struct contract_case contract_type1_cases[];
+extern const size_t contract_n_type1_cases;
+extern const struct contract_case contract_iommufd_cases[];
+extern const size_t contract_n_iommufd_cases;
+extern const struct contract_case contract_cdev_cases[];
+extern const size_t contract_n_cdev_cases;
+extern const struct contract_case contract_compat_cases[];
+extern const size_t contract_n_compat_cases;
+extern const struct contract_case contract_pair_cases[];
+extern const size_t contract_n_pair_cases;
 
 #endif

@@ -5,7 +5,14 @@ check_LTLIBRARIES += %D%/libcontract.la
 %C%_libcontract_la_SOURCES = \
 	%D%/contract.c \
 	%D%/contract.h \
-	%D%/rows.c
+	%D%/iommufd_calls.c \
+	%D%/rows_cdev.c \
+	%D%/rows_compat.c \
+	%D%/rows_iommufd.c \
+	%D%/rows_pair.c \
+	%D%/rows_type1.c \
+	%D%/run.h \
+	%D%/type1_calls.c
 
 # On a real kernel: built by make check, run by tests/vm.
 check_PROGRAMS += %D%/contract

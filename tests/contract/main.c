@@ -5,15 +5,27 @@
  *	contract 0000:00:03.0 0x40201000 0x0-0xfedfffff 0xfef00000-0xffffffffffff
  *
  * The device is alone in its group, bound to vfio-pci and not open.  Then the page sizes and the
- * ranges that type1 must tell.  Run by root; it changes its own limits and capabilities only.
+ * ranges that type1 must tell.  Before it, where iommufd refuses the device:
+ *
+ *	--refused=bind      its interrupts are not isolated, and that is not allowed
+ *	--refused=attach    VT-d with first-stage page tables only, before Linux 6.13
+ *
+ * And where there are two other devices that share a group, bound and not open either:
+ *
+ *	--pair=0000:00:04.0,0000:00:04.1
+ *
+ * What the kernel has it finds out by itself; a case that has no meaning there is skipped by its
+ * name.  Run by root; it changes its own limits and capabilities only.
  */
 #include "tests/contract/contract.h"
 
 #include <err.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -71,6 +83,50 @@ static int group_of(const char *address)
 	return atoi(name);
 }
 
+/* Which interfaces are there: the devices' own nodes come with iommufd, in all kernels tested. */
+static void find_interfaces(struct contract_world *world)
+{
+	world->iommufd = !access("/dev/vfio/devices", F_OK) && !access("/dev/iommu", F_OK);
+	world->type1 = !access("/sys/module/vfio_iommu_type1", F_OK);
+	world->compat_only = world->iommufd && !world->type1 && !access("/dev/vfio/vfio", F_OK);
+}
+
+static void read_pair(struct contract_world *world, char *words)
+{
+	world->pair[0] = strtok(words, ",");
+	world->pair[1] = strtok(NULL, ",");
+	if (!world->pair[1])
+		errx(2, "a pair is two devices");
+	world->pair_group = group_of(world->pair[0]);
+	if (group_of(world->pair[1]) != world->pair_group)
+		errx(1, "%s and %s are of different groups", world->pair[0], world->pair[1]);
+}
+
+static bool read_option(struct contract_world *world, char *word)
+{
+	if (!strcmp(word, "--refused=bind"))
+		world->refuses = -EPERM;
+	else if (!strcmp(word, "--refused=attach"))
+		world->refuses = -EINVAL;
+	else if (!strncmp(word, "--pair=", 7))
+		read_pair(world, word + 7);
+	else
+		return false;
+	return true;
+}
+
+static void run_test(const struct contract_world *world, size_t n)
+{
+	const char *why = contract_lacks(world, n);
+
+	if (why) {
+		printf("ok %u - %s # SKIP %s\n", ++rows, contract_test(n), why);
+		return;
+	}
+	set_memlock(NULL, RLIM_INFINITY, true);
+	contract_run(world, n, report, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct contract_range ranges[MAX_RANGES];
@@ -85,21 +141,24 @@ int main(int argc, char **argv)
 	size_t n;
 	int i;
 
+	for (; argc > 1 && read_option(&world, argv[1]); argc--)
+		argv++;
 	if (argc < 4 || argc > 3 + MAX_RANGES)
-		errx(2, "usage: contract ADDRESS PAGE_SIZES START-LAST...");
+		errx(2, "usage: contract [--refused=bind|attach] [--pair=ADDRESS,ADDRESS] "
+			"ADDRESS PAGE_SIZES START-LAST...");
+	find_interfaces(&world);
 	world.address = argv[1];
 	world.group = group_of(argv[1]);
 	world.pgsizes = strtoull(argv[2], NULL, 0);
+	world.alignment = world.pgsizes & -world.pgsizes;
 	for (i = 3; i < argc; i++) {
 		struct contract_range *range = &ranges[world.n_ranges++];
 
 		if (sscanf(argv[i], "%" SCNx64 "-%" SCNx64, &range->start, &range->last) != 2)
 			errx(2, "%s is no range", argv[i]);
 	}
-	for (n = 0; contract_test(n); n++) {
-		set_memlock(NULL, RLIM_INFINITY, true);
-		contract_run(&world, n, report, NULL);
-	}
+	for (n = 0; contract_test(n); n++)
+		run_test(&world, n);
 	printf("1..%u\n", rows);
 	return failed ? 1 : 0;
 }

@@ -24,6 +24,7 @@ struct rig {
 	struct iom_domain *dom;
 	struct iom_device *nvme;
 	const char *backend; /* that rig_open() forces; NULL: none */
+	uint64_t granule;    /* that it asks for */
 
 	/* The simulation's table, with a look at each ioctl: to hold it up, to count, to change the answer. */
 	struct iom_sys sys;
@@ -83,6 +84,7 @@ static inline int rig_open(struct iom_domain **dom)
 		.backend = rig.backend,
 		.log = rig_log,
 		.log_arg = &rig,
+		.unmap_granule = rig.granule,
 	};
 
 	return iom_open_with(dom, &opts, &rig.sys, iom_backends);
@@ -99,6 +101,15 @@ static inline void rig_domain(const struct iom_sim_config *config)
 static inline void rig_start(const struct iom_sim_config *config)
 {
 	rig_domain(config);
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+}
+
+/* The same, where mappings may be cut at multiples of granule. */
+static inline void rig_start_cut(const struct iom_sim_config *config, uint64_t granule)
+{
+	rig_machine(config);
+	rig.granule = granule;
+	ck_assert_ok(rig_open(&rig.dom));
 	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
 }
 

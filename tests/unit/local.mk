@@ -6,17 +6,24 @@ unit_tests = \
 	%D%/test_attach \
 	%D%/test_attach_again \
 	%D%/test_attach_refused \
+	%D%/test_binding \
+	%D%/test_choice \
+	%D%/test_cut \
 	%D%/test_domain \
 	%D%/test_domain_model \
 	%D%/test_error \
 	%D%/test_failures \
 	%D%/test_fork \
+	%D%/test_granule \
+	%D%/test_granule_model \
 	%D%/test_heap \
 	%D%/test_manners \
 	%D%/test_map \
+	%D%/test_map_file \
 	%D%/test_map_refused \
 	%D%/test_memlock \
 	%D%/test_nvme_example \
+	%D%/test_only \
 	%D%/test_options \
 	%D%/test_pci_memory \
 	%D%/test_pins \
@@ -28,6 +35,8 @@ unit_tests = \
 	%D%/test_sim_contract \
 	%D%/test_sim_device \
 	%D%/test_sim_faults \
+	%D%/test_sim_iommufd \
+	%D%/test_sim_pages \
 	%D%/test_space \
 	%D%/test_space_model \
 	%D%/test_sys \
@@ -70,5 +79,6 @@ endif
 	%D%/fake_files.h \
 	%D%/runner.c \
 	%D%/runner.h \
+	%D%/sim_iommufd_rig.h \
 	%D%/sim_rig.h \
 	%D%/util.h

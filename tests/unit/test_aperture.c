@@ -12,6 +12,7 @@
 #define PAGES_X86 UINT64_C(0x40201000)
 #define PAGES_64K UINT64_C(0x20010000)
 #define LAST UINT64_MAX
+#define LARGER ((uint64_t)IOM_APERTURE_LARGER_PAGES)
 
 /* A list ends where the page sizes are 0. */
 struct list {
@@ -75,6 +76,14 @@ static const struct {
 	{ "neighbours that are not alike",
 	  { { { 0, 0x7fffffff, PAGES_4K, 0 }, { 0x80000000, 0xffffffff, PAGES_64K, 0 } } },
 	  { { { 0, 0x7fffffff, PAGES_4K, 0 }, { 0x80000000, 0xffffffff, PAGES_64K, 0 } } } },
+	{ "neighbours with other flags",
+	  { { { 0, 0xfff, PAGES_4K, 0 },
+	      { 0x1000, 0x1fff, PAGES_4K, LARGER },
+	      { 0x2000, 0x2fff, PAGES_4K, LARGER },
+	      { 0x3000, 0x3fff, PAGES_4K, LARGER | 2 } } },
+	  { { { 0, 0xfff, PAGES_4K, 0 },
+	      { 0x1000, 0x2fff, PAGES_4K, LARGER },
+	      { 0x3000, 0x3fff, PAGES_4K, LARGER | 2 } } } },
 	{ "a page apart",
 	  { { { 0, 0xfff, PAGES_4K, 0 }, { 0x2000, 0x2fff, PAGES_4K, 0 } } },
 	  { { { 0, 0xfff, PAGES_4K, 0 }, { 0x2000, 0x2fff, PAGES_4K, 0 } } } },

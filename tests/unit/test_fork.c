@@ -51,6 +51,8 @@ static void check_setup_calls(void)
 	REQUIRE(dev == (struct iom_device *)&rig);
 	REQUIRE(refuses(iom_map(rig.dom, memory + 2 * PAGE, PAGE, IOM_MAP_RW, NULL, &untouched)));
 	REQUIRE(untouched.iova == 77);
+	REQUIRE(refuses(iom_map_file(rig.dom, -1, 0, PAGE, IOM_MAP_RW, NULL, &untouched)));
+	REQUIRE(untouched.iova == 77);
 	REQUIRE(refuses(iom_unmap(rig.dom, &region)));
 	REQUIRE(refuses(iom_unmap_range(rig.dom, region.iova, region.length)));
 	REQUIRE(refuses(iom_unmap_all(rig.dom)));

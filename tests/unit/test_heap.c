@@ -3,6 +3,8 @@
  * Each allocation of each call is refused, one after the other: -ENOMEM, nothing changed, nothing leaked.
  * Linked with --wrap for malloc, calloc and realloc (local.mk).
  */
+#include <unistd.h>
+
 #include "tests/unit/domain_rig.h"
 #include "tests/unit/runner.h"
 
@@ -47,6 +49,7 @@ void *__wrap_realloc(void *p, size_t n)
 /* ---- Calls ---------------------------------------------------------------------------------------- */
 
 static char *memory; /* 512 pages */
+static int file;     /* of a page */
 static struct iom_domain *other;
 static struct iom_device *edu;
 static struct iom_region region;
@@ -81,6 +84,18 @@ static void warm_and_full(void)
 
 	warm_up();
 	for (i = 1; rig.dom->pool.n_unused; i++)
+		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
+}
+
+/* Less than the two spans that a cut may need. */
+static void warm_to_cut(void)
+{
+	uint64_t i;
+
+	rig_start_cut(NULL, 4 * PAGE);
+	ck_assert_works();
+	ck_assert_ok(map_fixed(memory, 16 * PAGE, FOUR_GIB, NULL));
+	for (i = 16; rig.dom->pool.n_unused > 1; i++)
 		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
 }
 
@@ -125,6 +140,19 @@ static int map_one(void)
 	return map_fixed(memory + 500 * PAGE, PAGE, 1024 * GIB, &region);
 }
 
+static int map_file(void)
+{
+	struct iom_map_opts opts = at_iova(1024 * GIB);
+
+	return iom_map_file(rig.dom, file, 0, PAGE, IOM_MAP_RW | IOM_MAP_FIXED, &opts, &region);
+}
+
+/* Both its ends are cut. */
+static int cut(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB + 4 * PAGE, 4 * PAGE);
+}
+
 static const struct {
 	const char *name;
 	void (*prepare)(void);
@@ -137,6 +165,8 @@ static const struct {
 	{ "second attach", warm_up, attach_second, 4 },
 	{ "detach", warm_with_two, detach_second, 2 },
 	{ "map", warm_and_full, map_one, 2 },
+	{ "map file", warm_and_full, map_file, 2 },
+	{ "cut", warm_to_cut, cut, 1 },
 };
 
 /* With the n-th allocation refused; whether there were as many. */
@@ -169,6 +199,8 @@ START_TEST(every_allocation)
 	unsigned int n;
 
 	memory = rig_memory(512 * PAGE);
+	file = memfd_create("heap", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(file, PAGE), 0);
 	for (n = 1; n < MOST_ALLOCATIONS && refuse_nth(_i, n); n++)
 		;
 	ck_assert_uint_lt(n, MOST_ALLOCATIONS);

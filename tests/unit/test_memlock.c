@@ -14,7 +14,9 @@
 #define LOCKED_LIMIT(soft) \
 	"Max locked memory         " soft "              9999999999           bytes\n"
 
-static int explain(const char *status, const char *limits, uint64_t need)
+typedef int explain_fn(const struct iom_sys *sys, uint64_t need);
+
+static int explain_by(explain_fn *fn, const char *status, const char *limits, uint64_t need)
 {
 	const struct fake_file files[] = {
 		{ STATUS, status, -ENOENT },
@@ -23,7 +25,17 @@ static int explain(const char *status, const char *limits, uint64_t need)
 	};
 	struct iom_sys sys = fake_files(files);
 
-	return iom_memlock_error(&sys, need);
+	return fn(&sys, need);
+}
+
+static int explain(const char *status, const char *limits, uint64_t need)
+{
+	return explain_by(iom_memlock_error, status, limits, need);
+}
+
+static int explain_user(const char *status, const char *limits, uint64_t need)
+{
+	return explain_by(iom_memlock_user_error, status, limits, need);
 }
 
 START_TEST(need_and_limit)
@@ -62,6 +74,25 @@ START_TEST(nothing_to_read)
 }
 END_TEST
 
+/* Where the user's processes are counted together, what this one has pinned is only a part of it. */
+START_TEST(of_the_user)
+{
+	ck_assert_fails(explain_user("VmLck: 1 kB\nVmPin:\t    48 kB\n", HEAD LOCKED_LIMIT("65536"),
+				     64 << 10),
+			-ENOMEM, "RLIMIT_MEMLOCK", " 64 KiB more", " 48 KiB pinned", "is 64 KiB",
+			"all processes of this user", "ulimit -l", "CAP_IPC_LOCK");
+	/* it would fit: then it was the others, or the kernel's own memory */
+	ck_assert_fails(explain_user("VmPin: 48 kB\n", HEAD LOCKED_LIMIT("65536"), 16 << 10),
+			-ENOMEM, "16 KiB", "other processes of this user", "RLIMIT_MEMLOCK");
+	ck_assert_fails(explain_user("VmPin: 48 kB\n", HEAD LOCKED_LIMIT("65536"), 20 << 10),
+			-ENOMEM, " 20 KiB more", " 48 KiB pinned");
+	ck_assert_fails(explain_user(NULL, NULL, 4096), -ENOMEM, "4 KiB", "other processes");
+	/* what is locked is not what is pinned */
+	ck_assert_fails(explain_user("VmLck: 48 kB\n", HEAD LOCKED_LIMIT("4096"), 8192), -ENOMEM,
+			" 0 KiB pinned");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memlock");
@@ -70,6 +101,7 @@ int main(void)
 	tcase_add_test(tcase, need_and_limit);
 	tcase_add_test(tcase, limit_is_not_the_reason);
 	tcase_add_test(tcase, nothing_to_read);
+	tcase_add_test(tcase, of_the_user);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -83,6 +83,14 @@ static void set_up(void)
 	memset(&offers, 0, sizeof(offers));
 }
 
+static bool place_cut(struct iom_aperture_set set, uint64_t va, uint64_t length, uint64_t granule)
+{
+	struct iom_place request = { va, length, 0x1000, LAST, granule };
+
+	offers.n = 0;
+	return iom_placement(&set, &request, note, &offers);
+}
+
 /* ---- The order ---------------------------------------------------------------------------------- */
 
 /* A page has nothing to gain from large ones: high, then anywhere, where page 0 is left out. */
@@ -357,6 +365,92 @@ START_TEST(possible_means_found_when_empty)
 }
 END_TEST
 
+/* ---- Pages that the kernel does not tell --------------------------------------------------------- */
+
+#define LARGER ((uint64_t)IOM_APERTURE_LARGER_PAGES)
+
+/* iommufd tells the smallest page only: the larger ones are what a page table of such pages has. */
+static const struct {
+	uint64_t page;
+	uint64_t larger[3];
+} untold[] = {
+	{ 0x1000, { GIB, 2 * MIB, 0x1000 } },
+	{ 0x4000, { 32 * MIB, 0x4000, 0 } },
+	{ 0x10000, { 512 * MIB, 0x10000, 0 } },
+	{ 2 * MIB, { 2 * MIB, 0, 0 } },
+};
+
+START_TEST(larger_pages)
+{
+	struct iom_aperture told[] = { { FOUR_GIB, LAST, untold[_i].page, 0 } };
+	struct iom_aperture a[] = { { FOUR_GIB, LAST, untold[_i].page, LARGER } };
+	const uint64_t va = 0x7f0020000000, length = 4 * GIB;
+	struct iom_place request = { va, length, untold[_i].page, LAST, 0 };
+	size_t i;
+
+	ck_assert(!iom_placement(&SET(a), &request, note, &offers));
+	for (i = 0; i < 3 && untold[_i].larger[i]; i++) {
+		ck_assert_uint_lt(i, offers.n);
+		ck_assert_uint_eq(offers.v[i].align, untold[_i].larger[i]);
+		ck_assert_uint_eq(offers.v[i].phase, va % untold[_i].larger[i]);
+	}
+	/* where the kernel does tell, there are no others */
+	offers.n = 0;
+	ck_assert(!iom_placement(&SET(told), &request, note, &offers));
+	for (i = 0; i < offers.n; i++)
+		ck_assert_uint_eq(offers.v[i].align, untold[_i].page);
+	ck_assert_uint_gt(offers.n, 0);
+}
+END_TEST
+
+/* Only where a whole page of them lies inside. */
+START_TEST(larger_pages_that_lie_inside)
+{
+	struct iom_aperture a[] = { { FOUR_GIB, LAST, 0x1000, LARGER } };
+
+	ck_assert(!place(SET(a), 0x7f0000200000, 2 * MIB - 0x1000, 0x1000, LAST));
+	check_offer(0, FOUR_GIB, 0, 0x1000, 0);
+	ck_assert(!place(SET(a), 0x7f0000200000, 2 * MIB, 0x1000, LAST));
+	check_offer(0, FOUR_GIB, 0, 2 * MIB, 0);
+	ck_assert(!place(SET(a), 0x7f0000201000, 4 * MIB - 0x1000, 0x1000, LAST));
+	check_offer(0, FOUR_GIB, 0, 2 * MIB, 0x1000);
+}
+END_TEST
+
+/* ---- Granules ------------------------------------------------------------------------------------- */
+
+/* Nothing less than congruent modulo the granule, if one lies inside; more, if the IOMMU gains by it. */
+START_TEST(granules)
+{
+	struct iom_aperture a[] = { { FOUR_GIB, LAST, PAGES_X86, 0 } };
+	size_t i;
+
+	/* each is offered twice: above 4 GiB, and anywhere */
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 256 * KIB, 64 * KIB));
+	ck_assert_uint_eq(offers.n, 2);
+	check_offer(0, FOUR_GIB, 0, 64 * KIB, 0x5000);
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 8 * MIB, 64 * KIB));
+	ck_assert_uint_eq(offers.n, 4);
+	check_offer(0, FOUR_GIB, 0, 2 * MIB, 0x145000);
+	check_offer(1, FOUR_GIB, 0, 64 * KIB, 0x5000);
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 8 * MIB, 2 * MIB));
+	ck_assert_uint_eq(offers.n, 2);
+	check_offer(0, FOUR_GIB, 0, 2 * MIB, 0x145000);
+	/* none lies inside: as if there were none */
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 64 * KIB, 64 * KIB));
+	check_offer(0, FOUR_GIB, 0, 0x1000, 0);
+	/* a page, or less than one, asks for nothing */
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 64 * KIB, 0x1000));
+	check_offer(0, FOUR_GIB, 0, 0x1000, 0);
+	/* beyond the largest page */
+	ck_assert(!place_cut(SET(a), 0x7f0012345000, 16 * GIB, 4 * GIB));
+	for (i = 0; i < offers.n; i++)
+		ck_assert_uint_eq(offers.v[i].align, 4 * GIB);
+	ck_assert_uint_eq(offers.n, 2);
+	check_offer(0, FOUR_GIB, 0, 4 * GIB, 0x7f0012345000 % (4 * GIB));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("placement");
@@ -377,6 +471,9 @@ int main(void)
 	tcase_add_test(windows, page_zero_is_an_address);
 	tcase_add_test(windows, nothing_but_page_zero);
 	tcase_add_test(windows, up_to_the_last_byte);
+	tcase_add_loop_test(windows, larger_pages, 0, ARRAY_SIZE(untold));
+	tcase_add_test(windows, larger_pages_that_lie_inside);
+	tcase_add_test(windows, granules);
 	tcase_add_test(limit, limits);
 	tcase_add_test(limit, possible);
 	tcase_add_test(limit, possible_means_found_when_empty);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,6 +223,57 @@ START_TEST(pages)
 }
 END_TEST
 
+/* ---- Files as memory ---------------------------------------------------------------------------- */
+
+static bool is_there(const void *p, size_t length)
+{
+	return msync((void *)(uintptr_t)p, length, MS_ASYNC) == 0;
+}
+
+/* Shared with the file, written where that was asked for, and not there in a child. */
+START_TEST(mapped_files)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = NULL, *before;
+	int fd, status;
+	pid_t pid;
+
+	fd = open(in_folder("mapped"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)(4 * page)), 0);
+	ck_assert_int_eq(pwrite(fd, "file", 5, (off_t)page), 5);
+
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, page, 2 * page, true, &p), 0);
+	ck_assert_str_eq(p, "file");
+	strcpy(p, "memory");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		_exit(is_there(p, page) || is_there((char *)p + page, page));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	sys->free_pages(sys->ctx, p, 2 * page);
+	ck_assert(!is_there(p, page));
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, page, page, false, &p), 0);
+	ck_assert_str_eq(p, "memory");
+	sys->free_pages(sys->ctx, p, page);
+	close(fd);
+
+	before = p;
+	errno = 77;
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, false, &p), -EBADF);
+	fd = open(in_folder("mapped"), O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, true, &p), -EACCES);
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 1, page, false, &p), -EINVAL);
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, (size_t)1 << 60, false, &p), -ENOMEM);
+	ck_assert_ptr_eq(p, before);
+	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, false, &p), 0);
+	sys->free_pages(sys->ctx, p, page);
+	ck_assert_int_eq(errno, 77);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sys");
@@ -234,6 +286,7 @@ int main(void)
 	tcase_add_test(tcase, links);
 	tcase_add_test(tcase, folders);
 	tcase_add_test(tcase, pages);
+	tcase_add_test(tcase, mapped_files);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -208,14 +208,14 @@ START_TEST(holder)
 	char who[64];
 
 	sys = fake_files(processes);
-	iom_sysfs_holder(&sys, "/dev/vfio/14", who, sizeof(who));
+	ck_assert(iom_sysfs_holder(&sys, "/dev/vfio/14", who, sizeof(who)));
 	ck_assert_str_eq(who, "process 17 (qemu-system-x86)");
 	/* its name may be gone; none, or not to be seen; "self" is no process of its own */
-	iom_sysfs_holder(&sys, "/dev/vfio/15", who, sizeof(who));
+	ck_assert(iom_sysfs_holder(&sys, "/dev/vfio/15", who, sizeof(who)));
 	ck_assert_str_eq(who, "process 18");
-	iom_sysfs_holder(&sys, "/dev/vfio/99", who, sizeof(who));
+	ck_assert(!iom_sysfs_holder(&sys, "/dev/vfio/99", who, sizeof(who)));
 	ck_assert_str_eq(who, "another process");
-	iom_sysfs_holder(&sys, "/dev/vfio/16", who, sizeof(who));
+	ck_assert(!iom_sysfs_holder(&sys, "/dev/vfio/16", who, sizeof(who)));
 	ck_assert_str_eq(who, "another process");
 	/* cut, if there is no room */
 	iom_sysfs_holder(&sys, "/dev/vfio/14", who, 8);
@@ -229,7 +229,7 @@ START_TEST(holder_without_proc)
 	char who[64];
 
 	sys = fake_files(nothing);
-	iom_sysfs_holder(&sys, "/dev/vfio/14", who, sizeof(who));
+	ck_assert(!iom_sysfs_holder(&sys, "/dev/vfio/14", who, sizeof(who)));
 	ck_assert_str_eq(who, "another process");
 }
 END_TEST

@@ -232,6 +232,111 @@ START_TEST(one_map_wins)
 }
 END_TEST
 
+/* ---- Cutting what others translate ---------------------------------------------------------------- */
+
+#define CUTTERS 2
+#define GRANULES 24
+#define GRANULE (2 * PAGE)
+
+/* For each granule, how often it went and came; odd: it is gone. */
+static unsigned int turns[GRANULES]; /* atomic */
+
+static unsigned int turn(uint64_t granule)
+{
+	return __atomic_load_n(&turns[granule], __ATOMIC_SEQ_CST);
+}
+
+/* Each has granules of its own, and cuts them out of whatever they are a part of, or maps them again. */
+static void *cut_and_map(void *arg)
+{
+	uint64_t random = seed + (uintptr_t)arg;
+	unsigned int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		uint64_t i = random_below(&random, GRANULES / CUTTERS) * CUTTERS + (uintptr_t)arg;
+		uint64_t at = i * GRANULE;
+
+		if (turn(i) % 2) {
+			__atomic_fetch_add(&turns[i], 1, __ATOMIC_SEQ_CST);
+			ck_assert_ok(map_fixed(memory + at, GRANULE, 8 * GIB + at, NULL));
+		} else {
+			ck_assert_ok(iom_unmap_range(rig.dom, 8 * GIB + at, GRANULE));
+			ck_assert(dma_misses(NVME, 8 * GIB + at, GRANULE));
+			__atomic_fetch_add(&turns[i], 1, __ATOMIC_SEQ_CST);
+		}
+	}
+	return NULL;
+}
+
+/* What was gone all the time is not reached into from the granules before it. */
+static void check_run(uint64_t at, uint64_t run, const unsigned int *before)
+{
+	uint64_t i;
+
+	for (i = at / GRANULE; i * GRANULE < at + run; i++)
+		ck_assert(!(before[i] % 2) || turn(i) != before[i]);
+}
+
+static void *translate_parts(void *arg)
+{
+	uint64_t random = seed ^ ~(uintptr_t)arg, hits = 0;
+	unsigned int before[GRANULES];
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		uint64_t at = random_below(&random, GRANULES * GRANULE), iova, run, i;
+		void *va;
+
+		for (i = 0; i < GRANULES; i++)
+			before[i] = turn(i);
+		if (!iom_translate(rig.dom, memory + at, UINT64_MAX, &iova, &run)) {
+			ck_assert_uint_eq(iova, 8 * GIB + at);
+			ck_assert_uint_le(run, GRANULES * GRANULE - at);
+			check_run(at, run, before);
+			hits++;
+		}
+		for (i = 0; i < GRANULES; i++)
+			before[i] = turn(i);
+		if (!iom_iova_to_va(rig.dom, 8 * GIB + at, UINT64_MAX, &va, &run)) {
+			ck_assert_ptr_eq(va, memory + at);
+			ck_assert_uint_le(run, GRANULES * GRANULE - at);
+			check_run(at, run, before);
+		}
+	}
+	return (void *)(uintptr_t)hits;
+}
+
+START_TEST(cuts)
+{
+	pthread_t cutters[CUTTERS], readers[READERS];
+	uint64_t hits = 0, i;
+	void *seen;
+
+	tear_down();
+	rig_start_cut(NULL, GRANULE);
+	seed = random_start();
+	memory = rig_memory(GRANULES * GRANULE);
+	ck_assert_ok(map_fixed(memory, GRANULES * GRANULE, 8 * GIB, NULL));
+	for (i = 0; i < READERS; i++)
+		start(&readers[i], translate_parts, i);
+	for (i = 0; i < CUTTERS; i++)
+		start(&cutters[i], cut_and_map, i);
+	for (i = 0; i < CUTTERS; i++)
+		ck_assert_int_eq(pthread_join(cutters[i], NULL), 0);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < READERS; i++) {
+		ck_assert_int_eq(pthread_join(readers[i], &seen), 0);
+		hits += (uintptr_t)seen;
+	}
+	ck_assert_uint_gt(hits, 0);
+	for (i = 0; i < GRANULES; i++)
+		ck_assert(is_mapped(memory + i * GRANULE) == !(turns[i] % 2));
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), rig_counters().mapped_bytes);
+	ck_assert_uint_eq(rig_counters().quarantined_bytes, 0);
+	ck_assert_ok(iom_unmap_all(rig.dom));
+	ck_assert_works();
+}
+END_TEST
+
 /* ---- Domains side by side ------------------------------------------------------------------------- */
 
 static void *open_and_close(void *arg)
@@ -281,6 +386,7 @@ int main(void)
 	tcase_add_test(tcase, all_at_once);
 	tcase_add_test(tcase, one_unmap_wins);
 	tcase_add_test(tcase, one_map_wins);
+	tcase_add_test(tcase, cuts);
 	tcase_add_test(tcase, domains_come_and_go);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

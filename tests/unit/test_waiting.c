@@ -302,6 +302,121 @@ START_TEST(maps_do_not_wait_for_each_other)
 }
 END_TEST
 
+/* ---- While a part of it is being unmapped --------------------------------------------------------- */
+
+static int do_cut(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB + 4 * PAGE, 4 * PAGE);
+}
+
+static int do_cut_more(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB, 8 * PAGE);
+}
+
+static void map_to_cut(void)
+{
+	tear_down();
+	rig_start_cut(NULL, 4 * PAGE);
+	rig.before = hold_up;
+	ck_assert_ok(map_fixed(memory, 16 * PAGE, FOUR_GIB, &region));
+}
+
+/* The rest is mapped as before, and nothing that is told of it reaches into the part. */
+START_TEST(a_part_is_under_way)
+{
+	struct call unmap;
+	uint64_t iova, run;
+	void *va;
+
+	map_to_cut();
+	start_held_up(&unmap, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	ck_assert_int_eq(iom_translate(rig.dom, memory, UINT64_MAX, &iova, &run), 0);
+	ck_assert_uint_eq(run, 4 * PAGE);
+	ck_assert_int_eq(iom_translate(rig.dom, memory + 4 * PAGE, 1, &iova, &run), -ENOENT);
+	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB + 8 * PAGE, UINT64_MAX, &va, &run), 0);
+	ck_assert_uint_eq(run, 8 * PAGE);
+	ck_assert_uint_eq(rig_counters().mappings, 2);
+	ck_assert_uint_eq(rig_counters().mapped_bytes, 12 * PAGE);
+	ck_assert_fails(map_fixed(memory + 4 * PAGE, PAGE, 8 * GIB, NULL), -EEXIST,
+			"another thread");
+	/* another part of it goes meanwhile */
+	ck_assert_ok(iom_unmap_range(rig.dom, FOUR_GIB + 12 * PAGE, 4 * PAGE));
+	ck_assert(dma_misses(NVME, FOUR_GIB + 12 * PAGE, 4 * PAGE));
+	let_go();
+	ck_assert_ok(finish(&unmap));
+	ck_assert(dma_misses(NVME, FOUR_GIB + 4 * PAGE, 4 * PAGE));
+	ck_assert_uint_eq(rig_counters().mapped_bytes, 8 * PAGE);
+}
+END_TEST
+
+/* The region's own unmap waits for the part, and takes all the rest. */
+START_TEST(the_region_waits_for_its_part)
+{
+	struct call part, all;
+
+	map_to_cut();
+	start_held_up(&part, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	start(&all, do_unmap);
+	ck_assert(waits(&all));
+	let_go();
+	ck_assert_ok(finish(&part));
+	ck_assert_ok(finish(&all));
+	ck_assert_uint_eq(rig_counters().mappings, 0);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
+}
+END_TEST
+
+/* A range that has the part waits for it, and then there is nothing there. */
+START_TEST(a_range_waits_for_the_part)
+{
+	struct call part, more;
+
+	map_to_cut();
+	start_held_up(&part, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	start(&more, do_cut_more);
+	ck_assert(waits(&more));
+	let_go();
+	ck_assert_ok(finish(&part));
+	ck_assert_int_eq(finish(&more), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(more.sentence, "0x100004000"));
+	ck_assert(dma_reads(NVME, FOUR_GIB, memory, 8));
+}
+END_TEST
+
+/* The last of four kernel calls is held up: the device has the rest, and nobody is told of it. */
+static void hold_up_the_last(struct rig *r, unsigned long request)
+{
+	if (request == VFIO_IOMMU_MAP_DMA && iom_sim_mapped_bytes(r->sim) == 12 * PAGE)
+		hold_up(r, request);
+}
+
+static int do_map_sixteen(void)
+{
+	return map_fixed(memory, 16 * PAGE, FOUR_GIB, &region);
+}
+
+START_TEST(most_of_it_is_mapped)
+{
+	struct call map;
+	uint64_t run;
+	void *va;
+
+	map_to_cut();
+	ck_assert_ok(iom_unmap(rig.dom, &region));
+	rig.before = hold_up_the_last;
+	start_held_up(&map, do_map_sixteen, VFIO_IOMMU_MAP_DMA);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 12 * PAGE);
+	ck_assert(!is_mapped(memory));
+	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
+	ck_assert_uint_eq(rig_counters().mappings, 0);
+	let_go();
+	ck_assert_ok(finish(&map));
+	ck_assert(is_mapped(memory));
+	ck_assert(dma_works(NVME, &region));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("waiting");
@@ -318,6 +433,10 @@ int main(void)
 	tcase_add_test(tcase, unmap_waits_for_map);
 	tcase_add_test(tcase, unmap_waits_for_nothing);
 	tcase_add_test(tcase, maps_do_not_wait_for_each_other);
+	tcase_add_test(tcase, a_part_is_under_way);
+	tcase_add_test(tcase, the_region_waits_for_its_part);
+	tcase_add_test(tcase, a_range_waits_for_the_part);
+	tcase_add_test(tcase, most_of_it_is_mapped);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

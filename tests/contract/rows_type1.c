@@ -365,13 +365,13 @@ static const struct contract_row vaddr[] = {
 
 /* clang-format on */
 
-#define CASE(title, iommu, table, where)                            \
-	{                                                           \
-		.name = title, .type = iommu, .rows = table,        \
-		.n = sizeof(table) / sizeof(table[0]), .end = where \
+#define CASE(title, iommu, table, where)                                                    \
+	{                                                                                   \
+		.name = title, .setup = (iommu) ? WITH_TYPE1 : FROM_NOTHING, .type = iommu, \
+		.rows = table, .n = sizeof(table) / sizeof(table[0]), .end = where          \
 	}
 
-const struct contract_case contract_cases[] = {
+const struct contract_case contract_type1_cases[] = {
 	CASE("extensions", 0, extensions, ANYWHERE),
 	CASE("order of calls", 0, order, ANYWHERE),
 	CASE("lives of descriptors", VFIO_TYPE1v2_IOMMU, lives, ANYWHERE),
@@ -387,4 +387,5 @@ const struct contract_case contract_cases[] = {
 	CASE("dirty pages", VFIO_TYPE1v2_IOMMU, dirty, ANYWHERE),
 	CASE("update of addresses", VFIO_TYPE1v2_IOMMU, vaddr, ANYWHERE),
 };
-const size_t contract_n_cases = sizeof(contract_cases) / sizeof(contract_cases[0]);
+const size_t contract_n_type1_cases =
+	sizeof(contract_type1_cases) / sizeof(contract_type1_cases[0]);
