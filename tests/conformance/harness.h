@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The conformance suite: what libiommu.h promises, case by case, on the backend and device at hand.
- * Each case runs in a process of its own, with a domain of its own to which the device is attached.
+ * The conformance suite: what libiommu.h promises, case by case, on the backend and machine at
+ * hand.  Each case runs in a process of its own, with a domain of its own to which the device is
+ * attached.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -12,12 +13,14 @@
 
 #include <libiommu.h>
 
-/* What the suite was told on its command line. */
-struct world {
-	const char *backend; /* NULL: the library's choice */
-	const char *device;  /* the PCI function that most cases attach */
-	const char *edu;     /* QEMU's edu device, for DMA that must fault; NULL: none */
-};
+#include "world.h"
+
+#define KIB (UINT64_C(1) << 10)
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* More apertures than any machine here has. */
+#define N_APERTURES 16
 
 struct fixture {
 	const struct world *world;
@@ -34,9 +37,10 @@ enum outcome {
 };
 
 enum need {
-	NEEDS_DEVICE,   /* attached */
-	NEEDS_EDU,      /* attached, with dma_bits for its 28 bits */
-	NEEDS_ADDRESSES /* of both, nothing attached */
+	NEEDS_DEVICE,    /* attached */
+	NEEDS_EDU,       /* attached, with dma_bits for its 28 bits */
+	NEEDS_ADDRESSES, /* of both, nothing attached */
+	NEEDS_NOTHING    /* not even a domain: the case opens one */
 };
 
 struct test {
@@ -52,6 +56,14 @@ extern const struct test unmap_tests[];
 extern const struct test translate_tests[];
 extern const struct test life_tests[];
 extern const struct test dma_tests[];
+extern const struct test granule_tests[];
+extern const struct test cut_tests[];
+extern const struct test device_tests[];
+extern const struct test only_tests[];
+extern const struct test file_tests[];
+extern const struct test machine_tests[];
+extern const struct test choice_tests[];
+extern const struct test defect_tests[];
 
 /* Say why the running case fails, or does not apply. */
 enum outcome failed(const char *file, int line, const char *fmt, ...)
@@ -73,23 +85,56 @@ enum outcome not_applicable(const char *fmt, ...) __attribute__((format(printf, 
 				      iom_errmsg());                                   \
 	} while (0)
 
-/* A call that must fail with this errno, and with a sentence that has all of these words. */
-#define REFUSED(call, err, ...)                                                                 \
-	do {                                                                                    \
-		enum outcome refused_out = refused(__FILE__, __LINE__, #call, (call), (err),    \
-						   (const char *const[]){ __VA_ARGS__, NULL }); \
-		if (refused_out != PASS)                                                        \
-			return refused_out;                                                     \
+/* A part of a case, which must pass. */
+#define TRY(part)                              \
+	do {                                   \
+		enum outcome try_out = (part); \
+		if (try_out != PASS)           \
+			return try_out;        \
 	} while (0)
+
+/* A call that must fail with this errno, and with a sentence that has all of these words. */
+#define REFUSED(call, err, ...)                               \
+	TRY(refused(__FILE__, __LINE__, #call, (call), (err), \
+		    (const char *const[]){ __VA_ARGS__, NULL }))
 
 enum outcome refused(const char *file, int line, const char *what, int ret, int err,
 		     const char *const *words);
 
-/* Memory, touched, of the given length, aligned to its largest page up to 2 MiB; the process dies on failure. */
+/* What the case needs of the machine; without it, the case does not apply. */
+#define STAGE(stage)                                            \
+	do {                                                    \
+		const char *stage_why = (stage);                \
+		if (stage_why)                                  \
+			return not_applicable("%s", stage_why); \
+	} while (0)
+
+#define NEED(address, what)                                \
+	do {                                               \
+		if (!(address))                            \
+			return not_applicable("%s", what); \
+	} while (0)
+
+/*
+ * Memory of the given length, aligned to 2 MiB; the process dies on failure.  Room is not touched
+ * yet, and has this protection.
+ */
+void *room(uint64_t length, int prot);
 void *memory(uint64_t length);
 
-/* The same of huge pages of 2 MiB; NULL if there are none. */
-void *huge_memory(uint64_t length);
+/* The same of huge pages of 2^shift bytes; NULL if there are none. */
+void *huge_memory(uint64_t length, int shift);
+
+/* Whether the process has memory at this page. */
+bool is_there(const void *page);
+
+/* Open the case's domain, with the backend that is to be forced; attach, with what it can drive. */
+int open_domain(struct fixture *f, uint64_t granule);
+int attach(struct fixture *f, const char *address, struct iom_device **dev);
+
+/* The same with world->device, or world->edu; they set f->dev and f->page. */
+int open_with_device(struct fixture *f, uint64_t granule);
+int open_with_edu(struct fixture *f, uint64_t granule);
 
 /* Map for reading and writing at a fixed IOVA. */
 int map_at(struct fixture *f, void *va, uint64_t length, iom_iova_t iova,
@@ -98,6 +143,10 @@ int map_at(struct fixture *f, void *va, uint64_t length, iom_iova_t iova,
 /* Map below a limit. */
 int map_below(struct fixture *f, void *va, uint64_t length, iom_iova_t limit,
 	      struct iom_region *region);
+
+/* Whether iom_translate() knows the address, at this IOVA. */
+bool translates_to(const struct fixture *f, const void *va, iom_iova_t iova);
+bool is_mapped(const struct fixture *f, const void *va);
 
 /* The counters are as they were: nothing of a refused call is left. */
 struct iom_counters counters(const struct fixture *f);

@@ -38,9 +38,9 @@ static enum outcome options(struct fixture *f)
 	struct iom_domain *dom = NULL;
 	struct iom_device *dev = NULL;
 
-	REFUSED(iom_open(&dom, &opts), -EINVAL, "nonsense", "no backend", "type1");
+	REFUSED(world_open(&dom, &opts), -EINVAL, "nonsense", "no backend", "type1");
 	opts.size = 0;
-	REFUSED(iom_open(&dom, &opts), -EINVAL, "size");
+	REFUSED(world_open(&dom, &opts), -EINVAL, "size");
 	EXPECT(!dom);
 	REFUSED(iom_attach(f->dom, f->world->device, &attach_opts, &dev), -EINVAL, "dma_bits");
 	EXPECT(!dev);
@@ -53,7 +53,7 @@ static enum outcome attached_twice(struct fixture *f)
 	struct iom_domain *other;
 
 	REFUSED(iom_attach(f->dom, f->world->device, NULL, &dev), -EBUSY, "attached", "already");
-	OK(iom_open(&other, NULL));
+	OK(world_open(&other, NULL));
 	REFUSED(iom_attach(other, f->world->device, NULL, &dev), -EBUSY, "held by");
 	iom_close(other);
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, NULL));
@@ -142,13 +142,12 @@ static enum outcome narrow_device(struct fixture *f)
 
 static enum outcome two_devices(struct fixture *f)
 {
-	struct iom_attach_opts opts = { .size = sizeof(opts), .dma_bits = 28 };
 	struct iom_device *edu;
 	struct iom_region r;
 
 	if (!f->world->edu)
 		return not_applicable("no second device");
-	OK(iom_attach(f->dom, f->world->edu, &opts, &edu));
+	OK(attach(f, f->world->edu, &edu));
 	EXPECT(iom_device_fd(edu) >= 0 && iom_device_fd(edu) != iom_device_fd(f->dev));
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &r));
 	EXPECT(!(r.iova >> 28));
@@ -227,7 +226,7 @@ static enum outcome close_while_mapped(struct fixture *f)
 		OK(iom_map(f->dom, memory(16 * f->page), 16 * f->page, IOM_MAP_RW, NULL, NULL));
 		OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_READ, NULL, NULL));
 		iom_close(f->dom);
-		OK(iom_open(&f->dom, &opts));
+		OK(world_open(&f->dom, &opts));
 		OK(iom_attach(f->dom, f->world->device, NULL, &f->dev));
 		EXPECT(!counters(f).mappings);
 	}

@@ -1,20 +1,52 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# Needs a device behind an IOMMU: built by make check, run by tests/vm.
-check_PROGRAMS += %D%/conformance
-%C%_conformance_SOURCES = \
-	%D%/conformance.c \
+# The same cases for two machines: a real one with a device behind its IOMMU, which make check only
+# builds and tests/vm runs, and the simulated one.
+check_PROGRAMS += %D%/conformance %D%/conformance-sim
+TESTS += %D%/conformance-sim
+
+conformance_cases = \
+	%D%/choice_tests.c \
+	%D%/cut_tests.c \
+	%D%/defect_tests.c \
+	%D%/device_tests.c \
 	%D%/dma_tests.c \
-	%D%/edu.c \
-	%D%/edu.h \
+	%D%/file_tests.c \
+	%D%/granule_tests.c \
 	%D%/harness.c \
 	%D%/harness.h \
 	%D%/life_tests.c \
+	%D%/machine_tests.c \
 	%D%/map_tests.c \
+	%D%/only_tests.c \
 	%D%/refuse_tests.c \
+	%D%/rig.c \
+	%D%/rig.h \
+	%D%/runner.c \
+	%D%/runner.h \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \
+	%D%/world.h
+
+%C%_conformance_SOURCES = \
+	$(conformance_cases) \
+	%D%/conformance.c \
+	%D%/edu.c \
+	%D%/edu.h \
+	%D%/linux.h \
+	%D%/stage_linux.c \
+	%D%/world_linux.c \
 	examples/vfio_pci.c \
 	examples/vfio_pci.h
-%C%_conformance_CPPFLAGS = $(public_cppflags) -I$(top_srcdir)/examples
+%C%_conformance_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples
 %C%_conformance_LDADD = libiommu.la
+
+%C%_conformance_sim_SOURCES = \
+	$(conformance_cases) \
+	%D%/sim/conformance_sim.c \
+	%D%/sim/expected.c \
+	%D%/sim/expected.h \
+	%D%/sim/machine.h \
+	%D%/sim/world_sim.c
+%C%_conformance_sim_CPPFLAGS = $(internal_cppflags) -I$(top_srcdir)/%D%
+%C%_conformance_sim_LDADD = sim/libiommu-sim.la libiommu-core.la

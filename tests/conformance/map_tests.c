@@ -6,9 +6,7 @@
 
 #include "harness.h"
 
-#define MIB (UINT64_C(1) << 20)
 #define FOUR_GIB (UINT64_C(1) << 32)
-#define N_APERTURES 16
 
 static enum outcome one_page(struct fixture *f)
 {
@@ -44,17 +42,39 @@ static enum outcome sizes(struct fixture *f)
 	return PASS;
 }
 
-static enum outcome huge_page(struct fixture *f)
+/* Memory of huge pages gets an IOVA that begins at one, too. */
+static enum outcome map_huge(struct fixture *f, int shift, uint64_t length)
 {
+	struct iom_counters before = counters(f);
+	uint64_t size = UINT64_C(1) << shift;
+	void *p = huge_memory(length, shift);
 	struct iom_region r;
-	void *p = huge_memory(4 * MIB);
 
 	if (!p)
-		return not_applicable("no free huge pages of 2 MiB");
-	OK(iom_map(f->dom, p, 4 * MIB, IOM_MAP_RW, NULL, &r));
-	EXPECT(!(r.iova & (2 * MIB - 1)));
+		return not_applicable("no free huge pages of %llu MiB",
+				      (unsigned long long)(size / MIB));
+	OK(iom_map(f->dom, p, length, IOM_MAP_RW, NULL, &r));
+	EXPECT(f->page != 4 * KIB || !(r.iova & (size - 1)));
+	EXPECT(counters(f).kernel_maps == before.kernel_maps + 1);
+	EXPECT(translates_to(f, (char *)p + length - 1, r.iova + length - 1));
 	OK(iom_unmap(f->dom, &r));
+	EXPECT(same_mappings(f, &before));
+	munmap(p, length);
 	return PASS;
+}
+
+static enum outcome huge_page(struct fixture *f)
+{
+	uint64_t length;
+
+	for (length = 2 * MIB; length <= 32 * MIB; length *= 2)
+		TRY(map_huge(f, 21, length));
+	return PASS;
+}
+
+static enum outcome gigantic_page(struct fixture *f)
+{
+	return map_huge(f, 30, GIB);
 }
 
 /* So that the IOMMU can use its large pages inside: where the memory has one, the IOVA has it too. */
@@ -65,7 +85,8 @@ static enum outcome congruent(struct fixture *f)
 	char *p = memory(8 * MIB);
 
 	OK(iom_apertures(f->dom, a, N_APERTURES));
-	if (!(a[0].page_sizes & 2 * MIB))
+	if (!(a[0].page_sizes & 2 * MIB) &&
+	    !(a[0].flags & IOM_APERTURE_LARGER_PAGES && f->page == 4 * KIB))
 		return not_applicable("the IOMMU has no pages of 2 MiB");
 	OK(iom_map(f->dom, p + f->page, 8 * MIB - f->page, IOM_MAP_RW, NULL, &r));
 	EXPECT((r.iova & (2 * MIB - 1)) == f->page);
@@ -147,7 +168,7 @@ static enum outcome automatic_avoids_fixed(struct fixture *f)
 
 static enum outcome read_only_memory(struct fixture *f)
 {
-	void *p = mmap(NULL, f->page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = room(f->page, PROT_READ);
 	struct iom_counters before = counters(f);
 	struct iom_region r;
 
@@ -207,6 +228,7 @@ const struct test map_tests[] = {
 	{ "map-one-page", one_page, NEEDS_DEVICE },
 	{ "map-sizes", sizes, NEEDS_DEVICE },
 	{ "map-huge-page", huge_page, NEEDS_DEVICE },
+	{ "map-huge-page-of-1-gib", gigantic_page, NEEDS_DEVICE },
 	{ "map-congruent-to-huge-pages", congruent, NEEDS_DEVICE },
 	{ "map-above-4-gib", above_four_gib, NEEDS_DEVICE },
 	{ "map-below-a-limit", below_a_limit, NEEDS_DEVICE },

@@ -3,8 +3,6 @@
 
 #include "harness.h"
 
-#define MIB (UINT64_C(1) << 20)
-
 /* Every page of a mapping, there and back, with the contiguity that is promised. */
 static enum outcome whole_mapping(struct fixture *f)
 {

@@ -29,7 +29,7 @@ static enum outcome other_domain(struct fixture *f)
 	struct iom_domain *other;
 
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &r));
-	OK(iom_open(&other, NULL));
+	OK(world_open(&other, NULL));
 	REFUSED(iom_unmap(other, &r), -ENOENT, "none of this domain");
 	iom_close(other);
 	OK(iom_unmap(f->dom, &r));

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* A simulated machine for each case. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/domain.h"
+#include "lib/sys.h"
+#include "sim/sim.h"
+
+#include "machine.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Enough for every case, and few enough to be used up. */
+#define ENTRY_LIMIT 4096
+
+#define NVME .vendor_id = 0x1b36, .device_id = 0x0010, .class_code = 0x010802
+#define EDU .vendor_id = 0x1234, .device_id = 0x11e8, .class_code = 0x00ff00
+
+static const struct iom_sim_resv resv[] = {
+	{ UINT64_C(0x200000000), UINT64_C(0x20fffffff), "reserved" },
+};
+
+static const struct iom_sim_device devices[] = {
+	{ .address = "0000:01:00.0", .group = 14, .driver = "vfio-pci", NVME },
+	{ .address = "0000:02:00.0", .group = 15, .driver = "vfio-pci", EDU },
+	{ .address = "0000:03:00.0", .group = 16, .driver = "vfio-pci", EDU },
+	{ .address = "0000:04:00.0", .group = 17, .driver = "vfio-pci", EDU },
+	{ .address = "0000:04:00.1", .group = 17, .driver = "vfio-pci", EDU },
+	{ .address = "0000:05:00.0", .group = 18, .driver = "vfio-pci", NVME, .iommu_bits = 36 },
+	{ .address = "0000:06:00.0",
+	  .group = 19,
+	  .driver = "vfio-pci",
+	  NVME,
+	  .resv = resv,
+	  .n_resv = ARRAY_SIZE(resv) },
+};
+
+static const struct machine *machine;
+static struct iom_sim *sim;
+
+void machine_use(const struct machine *use, struct world *world)
+{
+	machine = use;
+	*world = (struct world){
+		.backend = use->backend,
+		.device = devices[0].address,
+		.edu = devices[1].address,
+		.edu2 = devices[2].address,
+		.pair = { devices[3].address, devices[4].address },
+		.narrow = devices[5].address,
+		.reserved = devices[6].address,
+	};
+}
+
+static int create(bool isolated)
+{
+	const struct iom_sim_config config = {
+		.size = sizeof(config),
+		.platform = machine->platform,
+		.kernel = machine->kernel,
+		.page_size = machine->page_size,
+		.devices = devices,
+		.n_devices = ARRAY_SIZE(devices),
+		.dma_entry_limit = ENTRY_LIMIT,
+		.no_isolated_msi = !isolated,
+		.iommufd = machine->iommufd,
+		.first_stage_only = machine->first_stage,
+	};
+
+	return iom_sim_create(&config, &sim);
+}
+
+int world_begin(void)
+{
+	return create(true);
+}
+
+const char *world_left(void)
+{
+	if (iom_sim_open_fds(sim))
+		return "descriptors";
+	if (iom_sim_mapped_bytes(sim))
+		return "mappings";
+	if (iom_sim_locked_bytes(sim) || iom_sim_pinned_bytes(sim))
+		return "locked memory";
+	return iom_sim_allocated_bytes(sim) ? "memory" : NULL;
+}
+
+void world_end(void)
+{
+	iom_sim_destroy(sim);
+}
+
+/* What a stage does to a machine ends with it. */
+void world_note(const struct world *world)
+{
+	(void)world;
+}
+
+void world_mend(const struct world *world)
+{
+	(void)world;
+}
+
+int world_open(struct iom_domain **dom, const struct iom_open_opts *opts)
+{
+	return iom_open_with(dom, opts, iom_sim_sys(sim), iom_backends);
+}
+
+/* ---- DMA ------------------------------------------------------------------------------------- */
+
+struct engine {
+	char address[16];
+	unsigned char buffer[ENGINE_MAX];
+};
+
+int engine_open(struct iom_device *dev, struct engine **engine)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	snprintf(e->address, sizeof(e->address), "%.15s", iom_device_address(dev));
+	*engine = e;
+	return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+	free(engine);
+}
+
+/* A fault is nothing that the device knows of. */
+static int told(int ret)
+{
+	return ret == -EFAULT ? 0 : ret;
+}
+
+int engine_read(struct engine *engine, uint64_t iova, uint32_t n)
+{
+	return told(iom_sim_dma_read(sim, engine->address, iova, engine->buffer, n));
+}
+
+int engine_write(struct engine *engine, uint64_t iova, uint32_t n)
+{
+	return told(iom_sim_dma_write(sim, engine->address, iova, engine->buffer, n));
+}
+
+void expect_fault(const char *address, uint64_t iova)
+{
+	(void)address;
+	(void)iova;
+}
+
+static bool is_arm(void)
+{
+	return !strncmp(machine->platform, "arm64", 5);
+}
+
+const char *write_only_is_readable(void)
+{
+	return is_arm() || machine->first_stage ? "a first stage makes write-only memory readable"
+						: NULL;
+}
+
+const char *world_msi_window(uint64_t *start, uint64_t *last)
+{
+	*start = is_arm() ? 0x8000000 : 0xfee00000;
+	*last = *start + 0xfffff;
+	return NULL;
+}
+
+/* ---- Stages ---------------------------------------------------------------------------------- */
+
+static const char no_such[] = "the simulated machine has no such thing";
+
+const char *stage_memlock(uint64_t bytes)
+{
+	iom_sim_set_memlock(sim, bytes, false);
+	return NULL;
+}
+
+const char *stage_entry_limit(unsigned int n)
+{
+	iom_sim_set_dma_entry_limit(sim, n);
+	return NULL;
+}
+
+const char *stage_missing(const char *node)
+{
+	int ret = iom_sim_path_error(sim, node, -ENOENT);
+
+	return ret < 0 && ret != -ENOENT ? no_such : NULL;
+}
+
+const char *stage_forbidden(const char *node)
+{
+	return iom_sim_path_error(sim, node, -EACCES) < 0 ? no_such : NULL;
+}
+
+const char *stage_unbound(const char *address)
+{
+	return iom_sim_bind(sim, address, NULL) < 0 ? no_such : NULL;
+}
+
+const char *stage_kernel_driver(const char *address, const char **driver)
+{
+	*driver = "e1000e";
+	return iom_sim_bind(sim, address, *driver) < 0 ? no_such : NULL;
+}
+
+const char *stage_held(const char *address, int *pid)
+{
+	size_t i;
+
+	*pid = 4711;
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
+		if (!strcmp(devices[i].address, address) &&
+		    !iom_sim_hold_group(sim, devices[i].group, *pid, "other"))
+			return NULL;
+	return no_such;
+}
+
+const char *stage_not_isolated(bool allowed)
+{
+	iom_sim_destroy(sim);
+	if (create(false) < 0)
+		return no_such;
+	iom_sim_set_unsafe_interrupts(sim, allowed);
+	iom_sim_set_iommufd_unsafe_interrupts(sim, allowed);
+	return NULL;
+}
+
+const char *stage_no_descriptors(void)
+{
+	static const struct iom_sim_failure failure = {
+		.nth = 1,
+		.answer = -EMFILE,
+		.calls = 1u << IOM_SIM_OPEN | 1u << IOM_SIM_READ_FILE | 1u << IOM_SIM_LIST_DIR,
+		.on = true,
+	};
+
+	iom_sim_fail(sim, &failure);
+	return NULL;
+}
+
+static int take_name(void *arg, const char *name)
+{
+	struct nodes *nodes = arg;
+
+	if (strncmp(name, "vfio", 4) != 0)
+		return 0;
+	snprintf(nodes->device, sizeof(nodes->device), "/dev/vfio/devices/%.32s", name);
+	return 1;
+}
+
+void world_nodes(const char *address, struct nodes *nodes)
+{
+	const struct iom_sys *sys = iom_sim_sys(sim);
+	char path[128], group[32] = "";
+
+	*nodes = (struct nodes){ "", "" };
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", address);
+	iom_sys_link_name(sys, path, group, sizeof(group));
+	snprintf(nodes->group, sizeof(nodes->group), "/dev/vfio/%s", group);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", address);
+	iom_sys_list_dir(sys, path, take_name, nodes);
+}

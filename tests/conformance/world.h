@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The machine that the cases run on: a real one (world_linux.c, stage_linux.c) or a simulated one
+ * (sim/world_sim.c).  Each program is linked with one of them.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libiommu.h>
+
+/* What the suite was told of the machine.  Devices that it has not are NULL. */
+struct world {
+	const char *backend;  /* to force; NULL: the library's choice */
+	const char *device;   /* the PCI function that most cases attach */
+	const char *edu;      /* does DMA as it is told, within 28 bits; alone in its group */
+	const char *edu2;     /* the same, in another group */
+	const char *pair[2];  /* the same, two functions of one group */
+	const char *narrow;   /* behind an IOMMU of fewer address bits than the others' */
+	const char *reserved; /* its group reserves IOVAs that the others' do not */
+};
+
+/* What edu devices can drive. */
+#define EDU_DMA_BITS 28
+
+/* Before and after a case, in its process; what a case has left behind, or NULL. */
+int world_begin(void);
+const char *world_left(void);
+void world_end(void);
+
+/* In the process that starts the cases: remember how the machine is, and make it so again. */
+void world_note(const struct world *world);
+void world_mend(const struct world *world);
+
+/* iom_open() on this machine. */
+int world_open(struct iom_domain **dom, const struct iom_open_opts *opts);
+
+/* ---- DMA ------------------------------------------------------------------------------------- */
+
+/* A device that copies between memory and a buffer of its own, and never says whether it could. */
+struct engine;
+
+#define ENGINE_MAX 2048u
+
+int engine_open(struct iom_device *dev, struct engine **engine);
+void engine_close(struct engine *engine); /* before the device is detached */
+
+/* From memory at iova into the buffer; from there to memory. */
+int engine_read(struct engine *engine, uint64_t iova, uint32_t n);
+int engine_write(struct engine *engine, uint64_t iova, uint32_t n);
+
+/* Say in the kernel's log that a fault is wanted, of the device at address, at this IOVA. */
+void expect_fault(const char *address, uint64_t iova);
+
+/* Why reading what is mapped for writing alone is not refused here; NULL if it is. */
+const char *write_only_is_readable(void);
+
+/* The window for MSIs, which is no place for DMA; or why it is not known. */
+const char *world_msi_window(uint64_t *start, uint64_t *last);
+
+/* ---- Stages ---------------------------------------------------------------------------------- */
+
+/*
+ * Make the machine as a case needs it, for the rest of the case.  NULL, or why that cannot be done
+ * here.  Those marked so need that no domain is open.
+ */
+const char *stage_memlock(uint64_t bytes); /* the limit, without CAP_IPC_LOCK */
+const char *stage_entry_limit(unsigned int n);
+const char *stage_missing(const char *node);
+const char *stage_forbidden(const char *node); /* permission is denied on it; not open */
+const char *stage_unbound(const char *address);
+const char *stage_kernel_driver(const char *address, const char **driver);
+const char *stage_held(const char *address, int *pid); /* its group, by another process */
+const char *stage_not_isolated(bool allowed);          /* interrupts; not open */
+const char *stage_no_descriptors(void);
+
+/* The nodes of the device at address: its group's, and its own ("" if it has none). */
+struct nodes {
+	char group[64];
+	char device[64];
+};
+
+void world_nodes(const char *address, struct nodes *nodes);
+
+#endif

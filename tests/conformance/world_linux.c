@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The machine that the program runs on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "edu.h"
+#include "linux.h"
+#include "world.h"
+
+struct engine {
+	struct edu edu;
+};
+
+static unsigned int fds_before;
+
+/* What is open; none is above this. */
+static unsigned int count_fds(void)
+{
+	unsigned int n = 0;
+	int fd;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* A number of KiB in /proc/self/status. */
+static unsigned long status_kib(const char *label)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[256];
+
+	if (!status)
+		return 0;
+	while (fgets(line, sizeof(line), status))
+		if (!strncmp(line, label, strlen(label)))
+			kib = strtoul(line + strlen(label), NULL, 10);
+	fclose(status);
+	return kib;
+}
+
+int world_begin(void)
+{
+	fds_before = count_fds();
+	return 0;
+}
+
+const char *world_left(void)
+{
+	static char what[128];
+	unsigned int fds = count_fds();
+
+	if (fds != fds_before)
+		snprintf(what, sizeof(what), "%u descriptors, before it were %u", fds, fds_before);
+	else if (status_kib("VmLck:") || status_kib("VmPin:"))
+		snprintf(what, sizeof(what), "%lu KiB locked, %lu KiB pinned", status_kib("VmLck:"),
+			 status_kib("VmPin:"));
+	else
+		return NULL;
+	return what;
+}
+
+void world_end(void)
+{
+}
+
+int world_open(struct iom_domain **dom, const struct iom_open_opts *opts)
+{
+	return iom_open(dom, opts);
+}
+
+int engine_open(struct iom_device *dev, struct engine **engine)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int ret;
+
+	if (!e)
+		return -ENOMEM;
+	ret = edu_open(&e->edu, iom_device_fd(dev));
+	if (ret < 0) {
+		free(e);
+		return ret;
+	}
+	*engine = e;
+	return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+	edu_close(&engine->edu);
+	free(engine);
+}
+
+int engine_read(struct engine *engine, uint64_t iova, uint32_t n)
+{
+	return edu_read(&engine->edu, iova, n);
+}
+
+int engine_write(struct engine *engine, uint64_t iova, uint32_t n)
+{
+	return edu_write(&engine->edu, iova, n);
+}
+
+/* The kernel's log is scanned for faults afterwards. */
+void expect_fault(const char *address, uint64_t iova)
+{
+	FILE *log = fopen("/dev/kmsg", "we");
+
+	if (!log)
+		return;
+	fprintf(log, "conformance: expect-fault %s 0x%" PRIx64 "\n", address, iova);
+	fclose(log);
+}
+
+/*
+ * Linux has mapped write-only memory as readable, too, behind VT-d from 5.12 (eea53c581688) until
+ * 6.16 (Restore WO permissions on second-level paging entries).
+ */
+const char *write_only_is_readable(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname uts;
+
+	if (access("/sys/class/iommu/dmar0", F_OK) || uname(&uts) < 0)
+		return NULL;
+	sscanf(uts.release, "%u.%u", &major, &minor);
+	if (major > 6 || (major == 6 && minor >= 16))
+		return NULL;
+	return "VT-d before Linux 6.16: write-only memory is readable";
+}
+
+const char *world_msi_window(uint64_t *start, uint64_t *last)
+{
+#if defined(__x86_64__)
+	*start = 0xfee00000;
+	*last = 0xfeefffff;
+	return NULL;
+#else
+	(void)start;
+	(void)last;
+	return "the window is known on x86 only";
+#endif
+}
+
+void linux_link_name(const char *path, char *name, size_t n)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
+
+	target[length < 0 ? 0 : length] = '\0';
+	snprintf(name, n, "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : "");
+}
