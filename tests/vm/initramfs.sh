@@ -18,15 +18,15 @@ unpack_module()
 	echo "$name"
 }
 
-# add_modules KERNEL FOLDER: the modules of $modules and what they need, with their order of
-# loading.
+# add_modules KERNEL FOLDER: the modules of the row and its architecture and what they need, with
+# their order of loading.
 add_modules()
 {
 	local release module path
 	release=$(cd "$1/lib/modules" && echo *)
 
 	mkdir -p "$2"
-	for module in $modules; do
+	for module in $modules_iommu $modules; do
 		modprobe -d "$1" -S "$release" --show-depends "$module" || return 1
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$2/paths"
 	while read -r path; do

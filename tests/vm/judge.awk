@@ -21,8 +21,16 @@ function number(hex,    i, value)
 }
 
 # fault_of LINE: sets fault_bdf and fault_addr when the kernel reports a DMA fault in it.
-function fault_of(line,    rest)
+function fault_of(line,    rest, word)
 {
+	# virtio_iommu virtio0: page fault from EP 40 at 0x1002000 [W]
+	if (match(line, /fault from EP [0-9]+ at 0x[0-9a-f]+/)) {
+		split(substr(line, RSTART, RLENGTH), word, " ")
+		fault_bdf = sprintf("%02x:%02x.%x", int(word[4] / 256), int(word[4] / 8) % 32,
+				    word[4] % 8)
+		fault_addr = number(substr(word[6], 3))
+		return 1
+	}
 	# DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0x1002000 [fault reason
 	# 0x05] ...
 	if (line !~ /DMAR:.*Request device \[[0-9a-f:.]+\].*fault addr 0x[0-9a-f]+/)
@@ -42,7 +50,7 @@ function fault_of(line,    rest)
 #   DMA faults follow on purpose        of edu, anywhere, until the suite ends
 function announce(line,    n, field)
 {
-	if (line ~ /suite [a-z]+ ends$/)
+	if (line ~ /suite [a-z0-9-]+ ends$/)
 		anywhere = ""
 	if (line ~ /DMA faults follow on purpose/)
 		anywhere = edu
@@ -55,14 +63,15 @@ function announce(line,    n, field)
 	expect_last[announcements] = number(substr(n > 2 ? field[3] : field[2], 3))
 }
 
-# The kernel names the page.
-function announced(bdf, addr,    i)
+# The kernel names the page, or with virtio-iommu, the bytes.
+function announced(bdf, addr,    i, page)
 {
+	page = int(addr / 4096)
 	if (anywhere != "" && index(anywhere, bdf))
 		return 1
 	for (i = 1; i <= announcements; i++)
 		if (index(expect_bdf[i], bdf) &&
-		    addr + 4095 >= expect_first[i] && addr <= expect_last[i])
+		    page >= int(expect_first[i] / 4096) && page <= int(expect_last[i] / 4096))
 			return 1
 	return 0
 }
@@ -142,7 +151,7 @@ function judge_log(    i, j, line, n, ran_suite)
 {
 	for (i = 1; i <= log_lines; i++) {
 		line = log_line[i]
-		if (match(line, /guest: suite [a-z]+ (begins|ends)$/))
+		if (match(line, /guest: suite [a-z0-9-]+ (begins|ends)$/))
 			marks[substr(line, RSTART)] = 1
 		announce(line)
 		if (fault_of(line)) {

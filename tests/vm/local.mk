@@ -23,22 +23,42 @@ EXTRA_DIST += \
 	%D%/guest/lib.sh \
 	%D%/guest/refused.sh \
 	%D%/guest/suites/after.sh \
+	%D%/guest/suites/choice.sh \
 	%D%/guest/suites/conformance.sh \
 	%D%/guest/suites/contract.sh \
 	%D%/guest/suites/demo.sh \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
 	%D%/guest/suites/refusals.sh \
+	%D%/guest/suites/unsafe.sh \
 	%D%/guest/tap.sh \
 	%D%/initramfs.sh \
+	%D%/iommufd-recipe.sh \
 	%D%/judge.awk \
 	%D%/judge-test.sh \
+	%D%/manifest/after \
+	%D%/manifest/choice \
 	%D%/manifest/conformance \
+	%D%/manifest/conformance-type1-only \
+	%D%/manifest/conformance-unlimited \
+	%D%/manifest/conformance-vtd \
 	%D%/manifest/contract \
-	%D%/manifest/type1 \
+	%D%/manifest/contract-attached \
+	%D%/manifest/contract-iommufd \
+	%D%/manifest/contract-no-iommufd \
+	%D%/manifest/contract-not-attached \
+	%D%/manifest/contract-not-bound \
+	%D%/manifest/demo \
+	%D%/manifest/poller \
+	%D%/manifest/refusals \
 	%D%/manifest/x86-6.1-vtd48 \
+	%D%/manifest/x86-6.12-flts \
+	%D%/manifest/x86-6.12-iommufd \
 	%D%/manifest/x86-6.12-off \
+	%D%/manifest/x86-6.12-virtio \
+	%D%/manifest/x86-6.12-virtio-iommufd \
 	%D%/manifest/x86-6.12-vtd39 \
 	%D%/manifest/x86-6.12-vtd48 \
+	%D%/modules.sh \
 	%D%/rows.sh \
 	%D%/vm.sh

@@ -5,13 +5,22 @@
 #
 #   arch      a file of arch/: how this architecture is emulated, fetched and built
 #   kernel    SUITE:REGEX, the newest package of that suite (any: of all) whose whole name matches
+#   source    the package of its source, if iommufd is to be built for it (modules.sh)
 #   iommu     QEMU options that give the machine its IOMMU
+#   modules_iommu  modules that the IOMMU needs
 #   append    further words of the kernel's command line
 #   memory    MiB
 #   suites    files of guest/suites/, in order
 #   type1     what VFIO type1 must say there: page sizes, and ranges of IOVAs
+#   chosen    the backend that the library must take by itself
+#   usable    those that work, with commas
+#   why       a pattern for the reason of each one that does not
+#   unsafe    1: interrupts are not isolated, and the administrator allows that
+#
+# A suite may have a backend behind it, which is forced then: conformance-type1.
 
-rows="x86-6.12-vtd48 x86-6.12-vtd39 x86-6.1-vtd48 x86-6.12-off"
+rows="x86-6.12-vtd48 x86-6.12-vtd39 x86-6.1-vtd48 x86-6.12-iommufd x86-6.12-flts
+	x86-6.12-virtio x86-6.12-virtio-iommufd x86-6.12-off"
 
 debian_6_12='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-amd64'
 debian_6_1='any:linux-image-6\.1\.0-[0-9]+-amd64'
@@ -19,9 +28,11 @@ debian_6_1='any:linux-image-6\.1\.0-[0-9]+-amd64'
 load_row()
 {
 	row=$1
-	arch=x86_64 kernel=$debian_6_12 iommu='' append='' memory=1024
-	suites="contract conformance poller refusals after"
+	arch=x86_64 kernel=$debian_6_12 source='' iommu='' modules_iommu=''
+	append='' memory=1024
+	suites="contract choice conformance poller refusals after"
 	type1=0x40201000,0x0-0xfedfffff,0xfef00000-0xffffffffffff
+	chosen=type1 usable=type1 why=/dev/iommu unsafe=''
 
 	case $row in
 	x86-6.12-vtd48)
@@ -35,6 +46,32 @@ load_row()
 		about="q35, Intel IOMMU, 48 bits, Debian 12's own kernel"
 		kernel=$debian_6_1
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
+	x86-6.12-iommufd)
+		about="q35, Intel IOMMU, 48 bits, with iommufd"
+		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
+		suites="contract choice conformance conformance-type1 conformance-type1-iommufd"
+		suites="$suites poller refusals after"
+		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
+	x86-6.12-flts)
+		# iommufd of 6.12 cannot attach to such page tables.
+		about="q35, Intel IOMMU with first-stage page tables only, with iommufd"
+		source=linux-source-6.12 why=cannot.have.it.translated
+		suites="contract choice conformance poller after"
+		iommu="-device intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on"
+		type1=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffffff ;;
+	x86-6.12-virtio)
+		about="q35, virtio-iommu, 39 bits, interrupts not isolated"
+		modules_iommu=virtio-iommu unsafe=1
+		suites="unsafe choice conformance poller after"
+		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
+		type1=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
+	x86-6.12-virtio-iommufd)
+		about="q35, virtio-iommu, interrupts not isolated, with iommufd"
+		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
+		modules_iommu=virtio-iommu unsafe=1
+		suites="contract unsafe choice conformance after"
+		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
+		type1=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
 	x86-6.12-off)
 		about="q35, the IOMMU switched off in the kernel"
 		iommu="-device intel-iommu,intremap=on" append="intel_iommu=off"

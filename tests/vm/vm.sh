@@ -9,6 +9,8 @@ umask 022
 . "$VM_SRC/rows.sh"
 # shellcheck source=tests/vm/fetch.sh
 . "$VM_SRC/fetch.sh"
+# shellcheck source=tests/vm/modules.sh
+. "$VM_SRC/modules.sh"
 # shellcheck source=tests/vm/initramfs.sh
 . "$VM_SRC/initramfs.sh"
 # shellcheck source=tests/vm/build.sh
@@ -32,7 +34,11 @@ use_row()
 fetch_row()
 {
 	: >>"$FETCH_LOG"
-	fetch_package "$kernel"
+	if [ -n "$source" ]; then
+		fetch_rebuilt "$kernel"
+	else
+		fetch_package "$kernel"
+	fi
 	KERNEL=$PACKAGE
 	fetch_package any:busybox-static
 	BUSYBOX=$PACKAGE
@@ -61,7 +67,8 @@ start_guest()
 	append_all="$append_arch $append panic=-1 oops=panic printk.devkmsg=on"
 	# An emulated machine on a busy host stalls, and that says nothing.
 	append_all="$append_all nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
-	append_all="$append_all backend=type1 type1=$type1 suites=${1// /,} $guest_devices"
+	append_all="$append_all type1=$type1 chosen=$chosen usable=$usable why=$why"
+	append_all="$append_all ${unsafe:+unsafe=$unsafe }suites=${1// /,} ${guest_devices//[[:space:]]/ }"
 
 	# QEMU runs in the row's folder: paths with blanks or commas never reach its options.
 	# shellcheck disable=SC2046,SC2086 # options, several to a word
@@ -140,7 +147,8 @@ judge_row()
 	: >"$DIR/results"
 	awk -f "$VM_SRC/judge.awk" -v "row=$row" -v "suites=$1" \
 		-v "whole=$([ "$1" != "$suites" ] || echo 1)" \
-		-v "edu=$(expr "$guest_devices" : '.*edu=\([^ ]*\)')" \
+		-v "edu=$(sed -nE 's/^edus?2?=//p' <<<"${guest_devices//[[:space:]]/$'\n'}" |
+			paste -sd,)" \
 		kind=allow "$VM_SRC/allow" kind=manifest "$(manifest_file)" \
 		kind=console "$DIR/console.log" kind=results "$DIR/results.log" >>"$DIR/results" ||
 		result fail row/judge "the judge itself failed"
@@ -151,15 +159,16 @@ judge_row()
 	NA=$(grep -c '^n/a ' "$DIR/results") || true
 }
 
-# manifest_file: the row's manifest with lines "include FILE" replaced by that file.
+# manifest_file: the row's manifest with lines "include FILE [BACKEND]" replaced by that file, whose
+# names become those of suites with this backend forced.
 manifest_file()
 {
-	local word file
-	while read -r word file; do
+	local word file backend
+	while read -r word file backend; do
 		if [ "$word" = include ]; then
-			cat "$VM_SRC/manifest/$file"
+			sed -E "${backend:+s,^([a-z]+)/,\\1-$backend/,}" "$VM_SRC/manifest/$file"
 		else
-			echo "$word${file:+ $file}"
+			echo "$word${file:+ $file}${backend:+ $backend}"
 		fi
 	done <"$VM_SRC/manifest/$row" >"$DIR/manifest"
 	echo "$DIR/manifest"

@@ -7,14 +7,14 @@ triplet=x86_64-linux-gnu
 qemu=qemu-system-x86_64
 machine="-M q35,kernel-irqchip=split -cpu max"
 kernel_image='boot/vmlinuz-*'
-modules="vfio vfio_iommu_type1 vfio-pci nvme"
+modules="vfio vfio_iommu_type1 vfio-pci nvme uio_pci_generic"
 append_arch="console=ttyS0 intel_iommu=on iommu.strict=1 out=/dev/ttyS1"
 
 # channels CONSOLE RESULTS: where the guest's two channels go.
 channels() { echo "-serial file:$1 -serial file:$2"; }
 
-# devices: the drive of the tests by itself; two functions of one slot, thus one group; edu by
-# itself.
+# devices: the drive of the tests by itself; two drives that are functions of one slot, thus one
+# group; edu by itself, another edu by itself, and two that share a group.
 devices()
 {
 	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
@@ -23,8 +23,12 @@ devices()
 		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
 		"-device nvme,drive=pair,serial=IOMPAIR,bus=pcie.0,addr=4.0,multifunction=on" \
 		"-device nvme,drive=mate,serial=IOMMATE,bus=pcie.0,addr=4.1" \
-		"-device edu,bus=pcie.0,addr=5"
+		"-device edu,bus=pcie.0,addr=5" \
+		"-device edu,bus=pcie.0,addr=6" \
+		"-device edu,bus=pcie.0,addr=7.0,multifunction=on" \
+		"-device edu,bus=pcie.0,addr=7.1"
 }
 
 # The same, as the guest sees them.
-guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1 edu=0000:00:05.0"
+guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1
+	edu=0000:00:05.0 edu2=0000:00:06.0 edus=0000:00:07.0,0000:00:07.1"

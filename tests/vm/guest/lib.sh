@@ -21,6 +21,8 @@ verdict() { if [ "$2" = 0 ]; then ok "$1"; else not_ok "$1" "$3"; fi; }
 driver_of() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")" 2>/dev/null; }
 group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")" 2>/dev/null; }
 
+cdev_of() { basename "/sys/bus/pci/devices/$1"/vfio-dev/vfio*; }
+
 # settle: until the kernel has told of no new or gone device for 0.2 s.
 settle()
 {
@@ -85,6 +87,15 @@ pins()
 }
 
 free_huge() { awk '/^HugePages_(Total|Free|Rsvd)/ { print $2 }' /proc/meminfo | tr '\n' ' '; }
+
+# allow_unsafe 0|1: whether devices may be used whose interrupts are not isolated.
+allow_unsafe()
+{
+	local knob
+	for knob in /sys/module/vfio_iommu_type1 /sys/module/iommufd; do
+		[ ! -e "$knob" ] || echo "$1" >"$knob/parameters/allow_unsafe_interrupts"
+	done
+}
 
 # group_opens BDF: nobody holds the device's group any more.
 group_opens() { (exec 9<>"/dev/vfio/$(group_of "$1")") 2>/dev/null; }

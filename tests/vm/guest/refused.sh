@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# shellcheck shell=dash disable=SC2154,SC2046,SC2086,SC1091 # init's environment, lists, guest paths
 # Judges what a program says when it must refuse.
 
 # refused NAME STATUS PATTERN...: judges $work/err; each pattern (grep -E) must be in its one line.
@@ -33,6 +33,6 @@ refused()
 # poll_briefly BDF: the poller, as each case starts it; its status is the result.
 poll_briefly()
 {
-	/guest/bin/nvme_poll --device "$1" --backend "$backend" --seconds 0 --span 4m \
+	/guest/bin/nvme_poll --device "$1" $force --seconds 0 --span 4m \
 		>"$work/out" 2>"$work/err" </dev/null
 }

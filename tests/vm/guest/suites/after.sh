@@ -24,11 +24,15 @@ locked=$(awk '/^(Mlocked|Unevictable):/ { n += $2 } END { print n + 0 }' /proc/m
 verdict no-locked-memory $? "$locked kB mlocked or unevictable"
 
 bind "$drive" vfio-pci
-bind "$edu" vfio-pci
 group_opens "$drive"
 verdict group-of-the-drive-opens $? "/dev/vfio/$(group_of "$drive") is still held"
-group_opens "$edu"
-verdict group-of-edu-opens $? "/dev/vfio/$(group_of "$edu") is still held"
+held=
+for bdf in $edu $edu2 $(echo "$edus" | tr , ' '); do
+	bind "$bdf" vfio-pci
+	group_opens "$bdf" || held="$held /dev/vfio/$(group_of "$bdf")"
+done
+[ -z "$held" ]
+verdict group-of-edu-opens $? "still held:$held"
 
 for which in drive pair mate; do
 	eval "bdf=\$$which"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
+# shellcheck shell=dash disable=SC2154,SC2046,SC2086,SC1091 # init's environment, lists, guest paths
 # The NVMe poller writes, reads back and verifies; after each run the kernel's own driver takes the
 # drive and must read the same data. Each run has its own seed, so that data of an earlier run
 # cannot pass for it.
@@ -15,7 +15,7 @@ poll()
 	seed=$((seed + 1))
 
 	bind "$drive" vfio-pci
-	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seed "$seed" "$@" \
+	/guest/bin/nvme_poll --device "$drive" $force --seed "$seed" "$@" \
 		>"$work/out" 2>"$work/err" </dev/null
 	status=$?
 	notes "$work/out"
@@ -54,7 +54,7 @@ stop()
 	local pid watchdog status
 
 	bind "$drive" vfio-pci
-	/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 --queues 2 \
+	/guest/bin/nvme_poll --device "$drive" $force --seconds 60 --queues 2 \
 		--qd 16 >"$work/out" 2>"$work/err" </dev/null &
 	pid=$!
 	sleep 2
@@ -98,9 +98,10 @@ poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
 stop stops-on-sigint INT 130
 stop stops-on-sigterm TERM 143
 
-# Somebody unbinds the drive in the middle of a run: it ends in order, says why, and lets the drive go.
+# Somebody unbinds the drive in the middle of a run: it ends in order, says why, and lets the drive
+# go.
 bind "$drive" vfio-pci
-/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 60 \
+/guest/bin/nvme_poll --device "$drive" $force --seconds 60 \
 	>"$work/out" 2>"$work/err" </dev/null &
 pid=$!
 sleep 3
@@ -113,7 +114,7 @@ verdict ends-when-unbound $? "exit status $status, or the kernel cannot use the 
 
 # Words that nobody can read are no success.
 bind "$drive" vfio-pci
-/guest/bin/nvme_poll --device "$drive" --backend "$backend" --seconds 0 --span 1m \
+/guest/bin/nvme_poll --device "$drive" $force --seconds 0 --span 1m \
 	>/dev/full 2>"$work/err" </dev/null
 status=$?
 notes "$work/err"
