@@ -168,38 +168,47 @@ static void none_works(const struct iom_domain *dom)
 		iom_error_append("; %.*s", (int)(end - line), line);
 }
 
+/* Why a backend is not even tried, or NULL. */
+static const char *why_not(const struct iom_domain *dom, const struct iom_backend_ops *ops,
+			   bool taken)
+{
+	if (dom->forced && dom->forced != ops)
+		return "passed over: another backend was asked for";
+	return taken ? "not tried" : NULL;
+}
+
 /*
  * Try the backends in order of preference, or the one that was forced.  The error is that of the
  * first that could work here but refused; if none could, the reasons of all.
  */
 static int attach_by_choice(struct iom_domain *dom, struct iom_device *dev)
 {
+	const char *good = dom->forced ? "taken, as asked for" : "taken, as the best that works";
 	struct iom_kept_error kept;
 	int ret, first = -EOPNOTSUPP;
+	bool taken = false;
 	size_t i;
 
 	free(dom->reasons);
 	dom->reasons = NULL;
 	for (i = 0; dom->backends[i]; i++) {
 		const struct iom_backend_ops *ops = dom->backends[i];
+		const char *reason = why_not(dom, ops, taken);
 
-		if (dom->forced && dom->forced != ops) {
-			note_reason(dom, ops->name, "passed over: another backend was asked for");
+		if (reason) {
+			note_reason(dom, ops->name, reason);
 			continue;
 		}
 		ret = attach_by(dom, ops, dev);
-		if (!ret) {
-			note_reason(dom, ops->name,
-				    dom->forced ? "taken, as asked for"
-						: "taken, as the best that works");
-			return 0;
-		}
-		note_reason(dom, ops->name, iom_errmsg());
-		if (first == -EOPNOTSUPP && ret != -EOPNOTSUPP) {
+		taken = !ret;
+		note_reason(dom, ops->name, taken ? good : iom_errmsg());
+		if (!taken && first == -EOPNOTSUPP && ret != -EOPNOTSUPP) {
 			first = ret;
 			iom_error_keep(&kept);
 		}
 	}
+	if (taken)
+		return 0;
 	if (first != -EOPNOTSUPP)
 		iom_error_restore(&kept);
 	else if (!dom->forced)

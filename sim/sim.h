@@ -222,7 +222,10 @@ void iom_sim_fail_nth(struct iom_sim *sim, unsigned int n, int error);
 /* How many calls were made to fail since the last arming. */
 unsigned int iom_sim_failed(struct iom_sim *sim);
 
-/* Kernels that are older, or built otherwise; and answers that no kernel should give. */
+/*
+ * Kernels that are older, or built otherwise; and answers that no kernel should give.  Those about
+ * GET_INFO are type1's: an iommufd that is used as a container does not have them.
+ */
 enum iom_sim_quirk {
 	IOM_SIM_NO_TYPE1,      /* vfio_iommu_type1 is not there */
 	IOM_SIM_NO_TYPE1V2,    /* only its v1 is */

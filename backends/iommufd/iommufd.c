@@ -102,8 +102,8 @@ static int read_ranges(struct iom_backend *backend, struct iom_iommu_ioas_iova_r
 	for (tries = 0; tries < 8 && n <= RANGES_MAX; tries++) {
 		larger = realloc(v, n * sizeof(*v));
 		if (!larger) {
-			ret = iom_error(-ENOMEM, "no memory for the kernel's IOVA ranges");
-			break;
+			free(v);
+			return iom_error(-ENOMEM, "no memory for the kernel's IOVA ranges");
 		}
 		v = larger;
 		*arg = (struct iom_iommu_ioas_iova_ranges){
@@ -122,9 +122,8 @@ static int read_ranges(struct iom_backend *backend, struct iom_iommu_ioas_iova_r
 		n = arg->num_iovas > n ? arg->num_iovas : n * 2;
 	}
 	free(v);
-	if (ret == -ENOMEM)
-		return ret;
-	return iom_error(-EIO, "the kernel does not tell which IOVAs can be mapped: %s",
+	return iom_error(ret == -ENOMEM ? ret : -EIO,
+			 "the kernel does not tell which IOVAs can be mapped: %s",
 			 strerror(ret < 0 ? -ret : E2BIG));
 }
 
