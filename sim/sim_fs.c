@@ -291,9 +291,11 @@ void iom_sim_fs_no_driver(struct iom_sim *sim, struct sim_device *device)
 		return;
 	device_folder(device, folder);
 	iom_sim_tree_remove(sim, "%s/driver", folder);
-	iom_sim_tree_remove(sim, "%s/vfio-dev", folder);
-	iom_sim_tree_remove(sim, CDEVS "/vfio%u", device->index);
 	iom_sim_tree_remove(sim, PCI "/drivers/%s/%s", device->driver, device->address);
+	if (iom_sim_driver_is_vfio(device->driver) && device->group) {
+		iom_sim_tree_remove(sim, "%s/vfio-dev", folder);
+		iom_sim_tree_remove(sim, CDEVS "/vfio%u", device->index);
+	}
 	if (device->group && !has_companion(sim, device, true))
 		iom_sim_tree_remove(sim, "/dev/vfio/%d", device->group->number);
 }

@@ -137,6 +137,11 @@ static int iommufd_apertures(struct iom_backend *backend, struct iom_aperture_se
 	ret = read_ranges(backend, &arg, &ranges);
 	if (ret < 0)
 		return ret;
+	if (arg.out_iova_alignment & (arg.out_iova_alignment - 1))
+		ret = iom_error(-EIO,
+				"the kernel's alignment of IOVAs, 0x%" PRIx64
+				", is no power of two",
+				(uint64_t)arg.out_iova_alignment);
 	for (i = 0; i < arg.num_iovas && !ret; i++)
 		ret = iom_aperture_add(set, ranges[i].start, ranges[i].last, arg.out_iova_alignment,
 				       IOM_APERTURE_LARGER_PAGES);
