@@ -87,6 +87,8 @@ static enum outcome by_itself(struct fixture *f)
 		reason_of(f, names[i], reason, sizeof(reason));
 		EXPECT(strlen(reason) > 16 && !strstr(reason, "taken"));
 	}
+	for (i = taken + 1; i < N_NAMES; i++)
+		EXPECT(says(f, names[i], "not tried"));
 	close_domain(f);
 	for (i = 0; i < taken; i++) {
 		TRY(works(f, names[i], &answer));
@@ -113,8 +115,8 @@ static enum outcome forced(struct fixture *f)
 			EXPECT(strlen(iom_errmsg()) > 40 && strstr(iom_errmsg(), f->world->device));
 			EXPECT(says(f, names[i], "") && !says(f, names[i], "taken"));
 		}
-		for (j = 0; j < i; j++)
-			EXPECT(says(f, names[j], "another backend was asked for"));
+		for (j = 0; j < N_NAMES; j++)
+			EXPECT(j == i || says(f, names[j], "another backend was asked for"));
 		close_domain(f);
 	}
 	return PASS;

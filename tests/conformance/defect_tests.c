@@ -17,11 +17,10 @@
  *	13  mapping before the first attach fails without a word why (libevpl #86)
  *	16  the interface is chosen when the program is built, and no other is tried
  *
- * 14 (window sizing by trial) is POWER's, and 15 (a benchmark that measures another backend than it
+ * 8 is in thread_tests.c.  14 (window sizing by trial) is POWER's, and 15 (a benchmark that measures another backend than it
  * says) a benchmark's.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -205,79 +204,6 @@ static enum outcome reused_iova(struct fixture *f)
 	return PASS;
 }
 
-/* ---- 8 --------------------------------------------------------------------------------------- */
-
-#define READERS 2
-#define ROUNDS 400
-
-struct race {
-	struct fixture *f;
-	char *va;
-	iom_iova_t iova;
-	uint64_t length;
-	bool stop;         /* atomic */
-	bool wrong;        /* atomic */
-	unsigned int hits; /* atomic */
-};
-
-static void *read_all_the_time(void *arg)
-{
-	struct race *race = arg;
-	uint64_t at = 0, run;
-	iom_iova_t iova;
-	void *va;
-
-	while (!__atomic_load_n(&race->stop, __ATOMIC_RELAXED)) {
-		at = (at + 4 * KIB + 1) % race->length;
-		if (!iom_translate(race->f->dom, race->va + at, 1, &iova, &run)) {
-			__atomic_fetch_add(&race->hits, 1, __ATOMIC_RELAXED);
-			if (iova != race->iova + at || run != 1)
-				__atomic_store_n(&race->wrong, true, __ATOMIC_RELAXED);
-		}
-		if (!iom_iova_to_va(race->f->dom, race->iova + at, 1, &va, &run) &&
-		    (va != race->va + at || run != 1))
-			__atomic_store_n(&race->wrong, true, __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
-static enum outcome map_and_unmap(struct race *race)
-{
-	struct iom_region r;
-	int i;
-
-	for (i = 0; i < ROUNDS || !__atomic_load_n(&race->hits, __ATOMIC_RELAXED); i++) {
-		OK(map_at(race->f, race->va, race->length, race->iova, &r));
-		OK(iom_unmap(race->f->dom, &r));
-	}
-	return PASS;
-}
-
-/* What translators find beside a thread that maps and unmaps is right, or nothing. */
-static enum outcome translate_beside_unmap(struct fixture *f)
-{
-	struct race race = { .f = f, .length = 64 * f->page };
-	pthread_t readers[READERS];
-	enum outcome outcome;
-	struct iom_region r;
-	int i;
-
-	race.va = memory(race.length);
-	OK(iom_map(f->dom, race.va, race.length, IOM_MAP_RW, NULL, &r));
-	race.iova = r.iova;
-	OK(iom_unmap(f->dom, &r));
-	for (i = 0; i < READERS; i++)
-		EXPECT(!pthread_create(&readers[i], NULL, read_all_the_time, &race));
-	outcome = map_and_unmap(&race);
-	__atomic_store_n(&race.stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < READERS; i++)
-		pthread_join(readers[i], NULL);
-	EXPECT(!race.wrong && race.hits);
-	return outcome;
-}
-
-/* ---- The others ------------------------------------------------------------------------------ */
-
 /* Ranges that end at 2^64, and lengths near to it. */
 static enum outcome end_of_the_address_space(struct fixture *f)
 {
@@ -424,7 +350,6 @@ const struct test defect_tests[] = {
 	{ "defect-5-aligned-to-2-mib", aligned, NEEDS_DEVICE },
 	{ "defect-6-unmap-all-gives-all-back", all_come_back, NEEDS_DEVICE },
 	{ "defect-7-iova-used-again", reused_iova, NEEDS_EDU },
-	{ "defect-8-translate-beside-unmap", translate_beside_unmap, NEEDS_DEVICE },
 	{ "defect-9-end-of-the-address-space", end_of_the_address_space, NEEDS_DEVICE },
 	{ "defect-10-refusals-are-survived", refusals_are_survived, NEEDS_DEVICE },
 	{ "defect-11-within-the-iommu", within_the_iommu, NEEDS_DEVICE },

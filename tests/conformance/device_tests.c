@@ -2,6 +2,8 @@
 /* Several devices in one domain. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -226,6 +228,36 @@ static enum outcome reserved_range(struct fixture *f)
 	return PASS;
 }
 
+/* Two devices, and a mapping of every kind: all of it ends with the domain, which can be had anew. */
+static enum outcome close_with_everything(struct fixture *f)
+{
+	struct iom_device *dev;
+	struct iom_region r;
+	int round, fd;
+	char *p;
+
+	NEED(f->world->edu, "no edu device");
+	for (round = 0; round < 2; round++) {
+		OK(open_with_device(f, 4 * KIB));
+		OK(attach(f, f->world->edu, &dev));
+		EXPECT(!counters(f).mappings);
+		p = memory(8 * f->page);
+		OK(iom_map(f->dom, p, 8 * f->page, IOM_MAP_RW, NULL, &r));
+		OK(iom_map(f->dom, p, 8 * f->page, IOM_MAP_READ | IOM_MAP_ALIAS, NULL, NULL));
+		OK(iom_unmap_range(f->dom, r.iova + f->page, f->page));
+		OK(map_at(f, memory(f->page), f->page, r.iova + f->page, NULL));
+		fd = memfd_create("conformance", MFD_CLOEXEC);
+		EXPECT(fd >= 0 && !ftruncate(fd, (off_t)(2 * f->page)));
+		OK(iom_map_file(f->dom, fd, 0, 2 * f->page, IOM_MAP_RW, NULL, &r));
+		close(fd);
+		OK(iom_unmap_range(f->dom, r.iova, f->page));
+		iom_close(f->dom);
+		f->dom = NULL;
+		EXPECT(!is_there(r.va) && is_there(p) && !world_left());
+	}
+	return PASS;
+}
+
 const struct test device_tests[] = {
 	{ "devices-in-two-groups", two_groups, NEEDS_EDU },
 	{ "devices-first-goes", first_goes, NEEDS_EDU },
@@ -235,5 +267,6 @@ const struct test device_tests[] = {
 	{ "devices-of-fewer-bits", fewer_bits, NEEDS_DEVICE },
 	{ "devices-behind-a-narrower-iommu", narrower_iommu, NEEDS_DEVICE },
 	{ "devices-with-a-reserved-range", reserved_range, NEEDS_DEVICE },
+	{ "devices-close-with-everything-mapped", close_with_everything, NEEDS_NOTHING },
 	{ NULL, NULL, NEEDS_DEVICE },
 };

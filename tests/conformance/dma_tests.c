@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What the device can really reach. */
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -200,6 +201,36 @@ static enum outcome across_pages(struct fixture *f)
 	return PASS;
 }
 
+/* The first and the last page of each aperture that edu can drive, and the last one that it can. */
+static enum outcome at_the_ends(struct fixture *f)
+{
+	const iom_iova_t reach = (UINT64_C(1) << EDU_DMA_BITS) - 1;
+	unsigned char *p = memory(f->page);
+	struct iom_aperture a[N_APERTURES];
+	struct iom_region r;
+	struct rig rig;
+	int n, i, j;
+
+	TRY(rig_build(&rig, f, f->dev));
+	OK(n = iom_apertures(f->dom, a, N_APERTURES));
+	for (i = 0; i < n && a[i].start <= reach; i++) {
+		uint64_t last = a[i].last < reach ? a[i].last : reach;
+		const uint64_t pages[] = { a[i].start, last - f->page + 1 };
+
+		for (j = 0; j < 2; j++) {
+			OK(map_at(f, p, f->page, pages[j], &r));
+			TRY(rig_reaches(&rig, p, r.iova));
+			TRY(rig_reaches(&rig, p + f->page - RIG_BYTES,
+					r.iova + f->page - RIG_BYTES));
+			OK(iom_unmap(f->dom, &r));
+		}
+	}
+	EXPECT(i);
+	REFUSED(map_at(f, p, f->page, reach + 1, &r), -ERANGE, "limit");
+	rig_release(&rig);
+	return PASS;
+}
+
 /* After a detach and an attach, what was mapped is in reach again. */
 static enum outcome after_reattach(struct fixture *f)
 {
@@ -243,6 +274,7 @@ const struct test dma_tests[] = {
 	{ "dma-write-only", write_only, NEEDS_EDU },
 	{ "dma-write-only-cannot-be-read", write_only_cannot_be_read, NEEDS_EDU },
 	{ "dma-across-pages", across_pages, NEEDS_EDU },
+	{ "dma-at-the-ends-of-apertures", at_the_ends, NEEDS_EDU },
 	{ "dma-after-reattach", after_reattach, NEEDS_EDU },
 	{ "dma-while-a-second-device-comes-and-goes", second_device, NEEDS_EDU },
 	{ NULL, NULL, NEEDS_EDU },

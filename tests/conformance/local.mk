@@ -24,6 +24,7 @@ conformance_cases = \
 	%D%/rig.h \
 	%D%/runner.c \
 	%D%/runner.h \
+	%D%/thread_tests.c \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \
 	%D%/world.h

@@ -19,6 +19,7 @@ struct rig {
 	unsigned char *from, *to;
 	struct iom_region from_region, to_region;
 	unsigned char round;
+	bool proven; /* the last check was a positive one */
 };
 
 /* Map both pages, and take the device, which is attached; or only that, for a second device. */

@@ -51,6 +51,7 @@ static struct {
 	struct {
 		const char *address;
 		char driver[64];
+		char override[64]; /* "(null)" if there was none */
 	} function[N_ADDRESSES];
 	struct mode nodes[64];
 	size_t n_nodes;
@@ -101,13 +102,18 @@ static void unbind(const char *address)
 	write_word(path, address);
 }
 
+static void override_path(const char *address, char *path, size_t n)
+{
+	snprintf(path, n, "/sys/bus/pci/devices/%s/driver_override", address);
+}
+
 /* driver "": to none. */
 static int bind(const char *address, const char *driver)
 {
 	char path[128], now[64];
 
 	unbind(address);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", address);
+	override_path(address, path, sizeof(path));
 	if (write_word(path, *driver ? driver : "none") < 0)
 		return -1;
 	if (*driver)
@@ -159,15 +165,19 @@ void world_note(const struct world *world)
 {
 	const char *const addresses[N_ADDRESSES] = { world->device, world->edu, world->edu2,
 						     world->pair[0], world->pair[1] };
+	char path[128];
 	size_t i;
 
 	for (i = 0; i < N_PARAMETERS; i++)
 		read_word(parameters[i], before.parameter[i], sizeof(before.parameter[i]));
 	for (i = 0; i < N_ADDRESSES; i++) {
 		before.function[i].address = addresses[i];
-		if (addresses[i])
-			driver_of(addresses[i], before.function[i].driver,
-				  sizeof(before.function[i].driver));
+		if (!addresses[i])
+			continue;
+		driver_of(addresses[i], before.function[i].driver,
+			  sizeof(before.function[i].driver));
+		override_path(addresses[i], path, sizeof(path));
+		read_word(path, before.function[i].override, sizeof(before.function[i].override));
 	}
 	for_each_node(note_node);
 }
@@ -184,6 +194,30 @@ static void bring_back(const char *path, const struct stat *st)
 	rename(path, old);
 }
 
+static void mend_function(size_t i)
+{
+	const char *address = before.function[i].address;
+	char now[64], path[128];
+
+	if (!address)
+		return;
+	driver_of(address, now, sizeof(now));
+	if (!strcmp(now, before.function[i].driver))
+		return;
+	bind(address, before.function[i].driver);
+	override_path(address, path, sizeof(path));
+	write_word(path, strcmp(before.function[i].override, "(null)") ? before.function[i].override
+								       : "\n");
+}
+
+static void mend_node(const struct mode *node)
+{
+	struct stat st;
+
+	if (stat(node->path, &st) == 0 && (st.st_mode & 07777) != node->mode)
+		chmod(node->path, node->mode);
+}
+
 void world_mend(const struct world *world)
 {
 	char now[64];
@@ -195,20 +229,10 @@ void world_mend(const struct world *world)
 		if (read_word(parameters[i], now, sizeof(now)) == 0 &&
 		    strcmp(now, before.parameter[i]) != 0)
 			write_word(parameters[i], before.parameter[i]);
-	for (i = 0; i < N_ADDRESSES && geteuid() == 0; i++) {
-		if (!before.function[i].address)
-			continue;
-		driver_of(before.function[i].address, now, sizeof(now));
-		if (strcmp(now, before.function[i].driver) != 0)
-			bind(before.function[i].address, before.function[i].driver);
-	}
-	for (i = 0; i < before.n_nodes; i++) {
-		struct stat st;
-
-		if (stat(before.nodes[i].path, &st) == 0 &&
-		    (st.st_mode & 07777) != before.nodes[i].mode)
-			chmod(before.nodes[i].path, before.nodes[i].mode);
-	}
+	for (i = 0; i < N_ADDRESSES; i++)
+		mend_function(i);
+	for (i = 0; i < before.n_nodes; i++)
+		mend_node(&before.nodes[i]);
 }
 
 /* ---- Stages ---------------------------------------------------------------------------------- */
@@ -249,17 +273,15 @@ const char *stage_missing(const char *node)
 	return rename(node, away) < 0 ? needs_root : NULL;
 }
 
-static void allow(const char *path, const struct stat *st)
-{
-	(void)st;
-	chmod(path, 0666);
-}
-
+/* Everybody may use all nodes but this one. */
 const char *stage_forbidden(const char *node)
 {
+	size_t i;
+
 	if (geteuid() != 0)
 		return needs_root;
-	for_each_node(allow);
+	for (i = 0; i < before.n_nodes; i++)
+		chmod(before.nodes[i].path, 0666);
 	if (chmod(node, 0600) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
 		return "it is not possible to become another user";
@@ -317,10 +339,13 @@ const char *stage_held(const char *address, int *pid)
 	return *pid > 0 && got == 1 ? NULL : "the group's node cannot be opened";
 }
 
-/* virtio-iommu remaps no interrupts on x86; that the others do is for the machine's owner to see to. */
+/*
+ * virtio-iommu remaps no interrupts on x86; that the others do is for the machine's owner to see
+ * to.
+ */
 static bool isolates_interrupts(void)
 {
-	DIR *dir = opendir("/sys/class/iommu");
+	DIR *dir = opendir("/sys/bus/virtio/drivers/virtio_iommu");
 	struct dirent *entry;
 	bool isolates = true;
 

@@ -10,6 +10,7 @@
 #include <linux/vfio.h>
 
 #include "backends/backend.h"
+#include "backends/uapi/iommufd.h"
 #include "lib/domain.h"
 #include "lib/error.h"
 #include "sim/sim.h"
@@ -38,6 +39,53 @@ struct rig {
 };
 
 static struct rig rig;
+
+/* ---- The backend ------------------------------------------------------------------------------- */
+
+/*
+ * Which one a test is about: type1, unless IOM_TEST_BACKEND says another one.  make check runs what is
+ * true of all of them once for each.
+ */
+struct rig_backend {
+	const char *name;
+	unsigned long map, unmap, ranges; /* its requests */
+	unsigned int fds;                 /* open while a device is attached, */
+	unsigned int idle_fds;            /* and when all have gone */
+};
+
+static inline const struct rig_backend *rig_backend(void)
+{
+	static const struct rig_backend backends[] = {
+		/* container, group, device */
+		{ "type1", VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA, VFIO_IOMMU_GET_INFO, 3, 1 },
+		/* iommufd, device */
+		{ "iommufd", IOM_IOMMU_IOAS_MAP, IOM_IOMMU_IOAS_UNMAP, IOM_IOMMU_IOAS_IOVA_RANGES,
+		  2, 0 },
+		/* iommufd, group, device */
+		{ "type1-iommufd", VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA, VFIO_IOMMU_GET_INFO, 3,
+		  0 },
+	};
+	const char *name = getenv("IOM_TEST_BACKEND");
+	size_t i;
+
+	for (i = 0; name && i < ARRAY_SIZE(backends); i++)
+		if (!strcmp(backends[i].name, name))
+			return &backends[i];
+	if (name)
+		abort(); /* outside of tests, too, where Check cannot assert */
+	return &backends[0];
+}
+
+static inline bool rig_is(const char *backend)
+{
+	return !strcmp(rig_backend()->name, backend);
+}
+
+/* The simulation counts what iommufd has pinned apart from what is locked. */
+static inline uint64_t rig_pinned_bytes(void)
+{
+	return rig_is("type1") ? iom_sim_locked_bytes(rig.sim) : iom_sim_pinned_bytes(rig.sim);
+}
 
 /* ---- Set-up and tear-down ----------------------------------------------------------------------- */
 
@@ -70,9 +118,20 @@ static inline void rig_log(void *arg, int level, const char *message)
 /* The machine alone; config may be NULL. */
 static inline void rig_machine(const struct iom_sim_config *config)
 {
+	struct iom_sim_config machine = { .size = sizeof(machine) };
+
 	memset(&rig, 0, sizeof(rig));
 	pthread_mutex_init(&rig.log_lock, NULL);
-	ck_assert_int_eq(iom_sim_create(config, &rig.sim), 0);
+	if (config)
+		machine = *config;
+	if (getenv("IOM_TEST_BACKEND")) {
+		rig.backend = rig_backend()->name;
+		/* the oldest one of the simulation's that has it */
+		machine.iommufd = !rig_is("type1");
+		if (machine.iommufd && machine.kernel == 601)
+			machine.kernel = 612;
+	}
+	ck_assert_int_eq(iom_sim_create(&machine, &rig.sim), 0);
 	rig.sys = *iom_sim_sys(rig.sim);
 	rig.sys.ioctl = rig_ioctl;
 }
@@ -137,6 +196,7 @@ static inline void tear_down(void)
 	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
 	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 0);
+	ck_assert_uint_eq(iom_sim_pinned_bytes(rig.sim), 0);
 	ck_assert_uint_eq(iom_sim_allocated_bytes(rig.sim), 0);
 	iom_sim_destroy(rig.sim);
 	pthread_mutex_destroy(&rig.log_lock);
@@ -202,7 +262,7 @@ static inline int map_any(void *va, uint64_t length, struct iom_region *region)
 /* All that a call which fails must leave as it was. */
 struct state {
 	struct iom_counters counters;
-	uint64_t kernel_bytes, locked_bytes, page_size;
+	uint64_t kernel_bytes, pinned_bytes, page_size;
 	unsigned int open_fds;
 	int apertures;
 	const char *backend;
@@ -220,7 +280,7 @@ static inline struct state rig_state(void)
 {
 	struct state state = {
 		.kernel_bytes = iom_sim_mapped_bytes(rig.sim),
-		.locked_bytes = iom_sim_locked_bytes(rig.sim),
+		.pinned_bytes = rig_pinned_bytes(),
 		.page_size = iom_page_size(rig.dom),
 		.open_fds = iom_sim_open_fds(rig.sim),
 		.backend = iom_backend(rig.dom),
@@ -247,7 +307,7 @@ static inline struct state rig_state(void)
 		ck_assert_same(before, counters.entry_limit, now_);       \
 		ck_assert_same(before, counters.entries_used, now_);      \
 		ck_assert_same(before, kernel_bytes, now_);               \
-		ck_assert_same(before, locked_bytes, now_);               \
+		ck_assert_same(before, pinned_bytes, now_);               \
 		ck_assert_same(before, page_size, now_);                  \
 		ck_assert_same(before, open_fds, now_);                   \
 		ck_assert_int_eq(now_.apertures, (before).apertures);     \

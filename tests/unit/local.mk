@@ -13,10 +13,13 @@ unit_tests = \
 	%D%/test_domain_model \
 	%D%/test_error \
 	%D%/test_failures \
+	%D%/test_fallback \
 	%D%/test_fork \
 	%D%/test_granule \
 	%D%/test_granule_model \
 	%D%/test_heap \
+	%D%/test_iommufd \
+	%D%/test_iommufd_file \
 	%D%/test_manners \
 	%D%/test_map \
 	%D%/test_map_file \
@@ -48,14 +51,47 @@ unit_tests = \
 	%D%/test_unmap \
 	%D%/test_waiting
 
+# What is true of every backend: run with type1, and once more with each of the others.
+backend_tests = \
+	%D%/test_attach \
+	%D%/test_attach_again \
+	%D%/test_cut \
+	%D%/test_domain \
+	%D%/test_domain_model \
+	%D%/test_failures \
+	%D%/test_fork \
+	%D%/test_granule \
+	%D%/test_granule_model \
+	%D%/test_heap \
+	%D%/test_map \
+	%D%/test_map_file \
+	%D%/test_map_refused \
+	%D%/test_only \
+	%D%/test_pci_memory \
+	%D%/test_quarantine \
+	%D%/test_threads \
+	%D%/test_translate \
+	%D%/test_unmap \
+	%D%/test_waiting
+other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd)
+
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/librunner.la
 check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+check_SCRIPTS = $(other_backend_tests)
+TESTS += $(unit_tests) $(other_backend_tests)
+CLEANFILES = $(other_backend_tests)
 else
 EXTRA_LTLIBRARIES = %D%/librunner.la
 EXTRA_PROGRAMS += $(unit_tests)
 endif
+
+# test_WHAT-BACKEND runs test_WHAT, in the build folder as make check does.
+$(other_backend_tests): Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	backend=`echo '$@' | sed 's/^[^-]*-//'` && program=`echo '$@' | sed 's/-.*//'` && \
+	{ echo '#!/bin/sh'; echo "IOM_TEST_BACKEND=$$backend exec ./$$program"; } >$@ && \
+	chmod +x $@
 
 # Has an iom_translate() of its own, so it is linked without the library.
 %C%_test_nvme_example_SOURCES = \

@@ -97,13 +97,24 @@ START_TEST(a_mapping_above_the_other_iommu)
 }
 END_TEST
 
+static void ranges_are_not_told(void)
+{
+	const struct iom_sim_failure failure = {
+		.nth = 1,
+		.answer = -EINVAL,
+		.request = rig_backend()->ranges,
+	};
+
+	iom_sim_fail(rig.sim, &failure);
+}
+
 /* After a detach the domain widens; if the kernel does not say by how much, it stays narrow and works. */
 START_TEST(not_told_how_wide)
 {
 	struct iom_device *edu;
 
 	ck_assert_ok(attach(EDU, &edu));
-	iom_sim_set_quirk(rig.sim, IOM_SIM_CAPS_CYCLE, 1);
+	ranges_are_not_told();
 	iom_detach(edu);
 	ck_assert_ptr_nonnull(strstr(rig.log, "2 "));
 	ck_assert_ptr_nonnull(strstr(rig.log, "apertures stay as they were"));
@@ -194,7 +205,7 @@ START_TEST(mappings_outlive_the_last_device)
 	map_three();
 	iom_detach(rig.nvme);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
-	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 0);
+	ck_assert_uint_eq(rig_pinned_bytes(), 0);
 	ck_assert_uint_eq(rig_counters().mappings, 3);
 	ck_assert_uint_eq(rig_counters().mapped_bytes, 6 * PAGE);
 	/* they are there to translate, and in the way of others */
@@ -245,7 +256,7 @@ START_TEST(another_device_takes_over)
 	iom_detach(rig.nvme);
 	ck_assert_fails(iom_attach(rig.dom, EDU, &opts, &edu), -EBUSY, "attach " EDU,
 			"0x100000000");
-	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 1); /* the container is kept */
+	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), rig_backend()->idle_fds);
 	ck_assert_uint_eq(rig_counters().mappings, 3);
 	ck_assert_ok(attach(EDU, &edu));
 	ck_assert(dma_works(EDU, &a));
@@ -307,7 +318,7 @@ static void second_map_fails(void)
 	const struct iom_sim_failure failure = {
 		.nth = 2,
 		.answer = -EINTR,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 
 	iom_sim_fail(rig.sim, &failure);
@@ -334,6 +345,9 @@ START_TEST(not_to_be_made_again)
 	struct iom_device *dev = (struct iom_device *)&rig;
 	struct state before;
 
+	/* iommufd has no limit */
+	if (obstacles[_i].error == -ENOSPC && !rig_is("type1"))
+		return;
 	map_three();
 	iom_detach(rig.nvme);
 	before = rig_state();
@@ -346,7 +360,7 @@ START_TEST(not_to_be_made_again)
 	ck_assert_uint_eq(rig_counters().mapped_bytes, before.counters.mapped_bytes);
 	ck_assert_uint_eq(rig_counters().quarantined_bytes, 0);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
-	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 0);
+	ck_assert_uint_eq(rig_pinned_bytes(), 0);
 	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), before.open_fds);
 	ck_assert_uint_eq(iom_page_size(rig.dom), 0);
 	ck_assert(is_mapped(a.va));
@@ -379,7 +393,7 @@ START_TEST(one_by_one)
 	const struct iom_sim_failure failure = {
 		.nth = 2,
 		.answer = -EINVAL,
-		.request = VFIO_IOMMU_UNMAP_DMA,
+		.request = rig_backend()->unmap,
 	};
 
 	tear_down();
@@ -388,7 +402,7 @@ START_TEST(one_by_one)
 	ck_assert_ok(attach(NVME, &rig.nvme));
 	map_three();
 	iom_detach(rig.nvme);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 3);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap), 3);
 	ck_assert_ptr_null(strstr(rig.log, "unmapping before"));
 	ck_assert_ok(attach(NVME, &rig.nvme));
 	ck_assert_three();
@@ -396,7 +410,7 @@ START_TEST(one_by_one)
 	/* the group goes all the same, and takes with it what is left */
 	iom_sim_fail(rig.sim, &failure);
 	iom_detach(rig.nvme);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 6);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap), 6);
 	ck_assert_ptr_nonnull(strstr(rig.log, "2 unmapping before the last device goes"));
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
 	ck_assert_ok(attach(NVME, &rig.nvme));
@@ -433,7 +447,7 @@ START_TEST(over_and_over)
 	map_three();
 	for (i = 0; i < 50; i++) {
 		iom_detach(rig.nvme);
-		ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 1);
+		ck_assert_uint_eq(iom_sim_open_fds(rig.sim), rig_backend()->idle_fds);
 		ck_assert_ok(attach(NVME, &rig.nvme));
 	}
 	ck_assert_three();
@@ -480,11 +494,14 @@ int main(void)
 	tcase_add_test(again, another_device_takes_over);
 	tcase_add_test(again, other_memory_at_the_same_address);
 	tcase_add_loop_test(again, not_to_be_made_again, 0, ARRAY_SIZE(obstacles));
-	tcase_add_test(again, another_entry_limit);
-	tcase_add_test(again, one_by_one);
+	if (rig_is("type1")) {
+		tcase_add_test(again, another_entry_limit);
+		tcase_add_test(again, one_by_one);
+	}
 	tcase_add_test(again, surprise_removal);
 	tcase_add_test(again, over_and_over);
-	tcase_add_test(again, after_a_group_that_stays_busy);
+	if (!rig_is("iommufd"))
+		tcase_add_test(again, after_a_group_that_stays_busy);
 	suite_add_tcase(suite, narrow);
 	suite_add_tcase(suite, again);
 	return run_suite(suite);

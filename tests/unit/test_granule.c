@@ -170,7 +170,7 @@ START_TEST(one_end)
 	ck_assert_uint_eq(rig_counters().mappings, 1);
 	ck_assert_uint_eq(rig_counters().kernel_unmaps, 2);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 8 * PAGE);
-	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 8 * PAGE);
+	ck_assert_uint_eq(rig_pinned_bytes(), 8 * PAGE);
 }
 END_TEST
 
@@ -230,7 +230,7 @@ START_TEST(where_it_must_not)
 	ck_assert_fails(iom_unmap_range(rig.dom, AT(4), 4 * PAGE - 1), -EINVAL, "multiple");
 	ck_assert_fails(cut(4, 12), -ENOENT, "0x10000f000");
 	ck_assert_unchanged(before);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 0);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap), 0);
 	ck_assert_ok(cut(1, 3));
 	ck_assert_ok(cut(12, 3));
 	ck_assert(works(4, 8));
@@ -294,7 +294,7 @@ static void refuse_next_unmap(void)
 	const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = -EINVAL,
-		.request = VFIO_IOMMU_UNMAP_DMA,
+		.request = rig_backend()->unmap,
 	};
 
 	iom_sim_fail(rig.sim, &failure);
@@ -422,7 +422,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, a_call_for_each_granule, 0, 13);
 	tcase_add_loop_test(tcase, automatic_is_congruent, 0, 8);
-	tcase_add_test(tcase, entries_run_out);
+	if (rig_is("type1"))
+		tcase_add_test(tcase, entries_run_out);
 	tcase_add_test(tcase, one_end);
 	tcase_add_test(tcase, the_middle);
 	tcase_add_test(tcase, several);
@@ -432,7 +433,8 @@ int main(void)
 	tcase_add_test(tcase, the_region_of_nothing);
 	tcase_add_test(tcase, a_part_in_quarantine);
 	tcase_add_test(tcase, one_part_of_the_region_refused);
-	tcase_add_loop_test(tcase, everything, 0, 2);
+	/* only type1 may have no call for all */
+	tcase_add_loop_test(tcase, everything, 0, rig_is("type1") ? 2 : 1);
 	tcase_add_test(tcase, no_granule);
 	tcase_add_test(tcase, granules);
 	tcase_add_test(tcase, a_granule_beyond_all);

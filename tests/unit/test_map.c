@@ -22,7 +22,7 @@ START_TEST(the_region)
 	ck_assert_uint_eq(iom_region_iova(&region, memory), region.iova);
 	ck_assert_uint_eq(iom_region_iova(&region, memory + 5000), region.iova + 5000);
 	ck_assert(dma_works(NVME, &region));
-	ck_assert_uint_eq(iom_sim_locked_bytes(rig.sim), 3 * PAGE);
+	ck_assert_uint_eq(rig_pinned_bytes(), 3 * PAGE);
 
 	/* mapped anew, it is another one */
 	ck_assert_ok(iom_unmap(rig.dom, &region));

@@ -315,10 +315,10 @@ static void refuse_unmap(struct rig *r, unsigned long request)
 	const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = -EINVAL,
-		.request = VFIO_IOMMU_UNMAP_DMA,
+		.request = rig_backend()->unmap,
 	};
 
-	if (request != VFIO_IOMMU_UNMAP_DMA)
+	if (request != rig_backend()->unmap)
 		return;
 	r->before = NULL;
 	iom_sim_fail(r->sim, &failure);
@@ -354,7 +354,7 @@ START_TEST(a_roll_back_that_is_refused)
 	const struct iom_sim_failure failure = {
 		.nth = 3,
 		.answer = -ENOMEM,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 
 	rig.before = refuse_unmap;

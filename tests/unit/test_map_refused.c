@@ -309,7 +309,7 @@ START_TEST(answers_out_of_contract)
 	const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = answers[_i].answer,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 	struct iom_map_opts opts = at_iova(FOUR_GIB);
 	struct iom_region region;
@@ -353,7 +353,7 @@ START_TEST(without_heap_for_tables)
 		failed++;
 		iom_sim_fail(rig.sim, NULL);
 		ck_assert_unchanged(before);
-		ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), 0);
+		ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->map), 0);
 		ck_assert(!is_mapped(memory));
 	}
 	ck_assert_uint_ge(failed, 1);
@@ -378,7 +378,8 @@ int main(void)
 	tcase_add_test(tcase, no_such_memory);
 	tcase_add_test(tcase, memory_without_permission);
 	tcase_add_test(tcase, memlock);
-	tcase_add_test(tcase, entry_limit);
+	if (rig_is("type1"))
+		tcase_add_test(tcase, entry_limit);
 	tcase_add_loop_test(tcase, answers_out_of_contract, 0, ARRAY_SIZE(answers));
 	tcase_add_test(tcase, without_heap_for_tables);
 	suite_add_tcase(suite, tcase);

@@ -38,18 +38,18 @@ START_TEST(pins_for_reading)
 	rig_restart(&config);
 	memory = rig_memory(PAGE);
 	ck_assert_int_eq(mprotect(memory, PAGE, read_only[_i].protection), 0);
-	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
-	unmaps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA);
+	maps = iom_sim_ioctls(rig.sim, rig_backend()->map);
+	unmaps = iom_sim_ioctls(rig.sim, rig_backend()->unmap);
 	ck_assert_ok(iom_map(rig.dom, memory, PAGE, read_only[_i].flags, NULL, &region));
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA),
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->map), maps + read_only[_i].maps);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap),
 			  unmaps + read_only[_i].unmaps);
 
 	/* and so when they are made again */
 	iom_detach(rig.nvme);
-	maps = iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA);
+	maps = iom_sim_ioctls(rig.sim, rig_backend()->map);
 	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &dev));
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), maps + read_only[_i].maps);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->map), maps + read_only[_i].maps);
 	ck_assert_int_eq(iom_sim_dma_write(rig.sim, NVME, region.iova, "x", 1),
 			 read_only[_i].flags & IOM_MAP_WRITE ? 0 : -EFAULT);
 }
@@ -64,7 +64,7 @@ START_TEST(the_write_pin_is_refused)
 	const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = answers[_i].answer,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 	struct iom_map_opts opts = at_iova(FOUR_GIB);
 	char *memory = rig_memory(PAGE);
@@ -73,7 +73,7 @@ START_TEST(the_write_pin_is_refused)
 	iom_sim_fail(rig.sim, &failure);
 	ck_assert_fails(iom_map(rig.dom, memory, PAGE, IOM_MAP_READ | IOM_MAP_FIXED, &opts, NULL),
 			answers[_i].error, "map 0x");
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_MAP_DMA), 1);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->map), 1);
 	before.counters.quarantined_bytes = rig_counters().quarantined_bytes;
 	ck_assert_unchanged(before);
 	ck_assert(!is_mapped(memory));
@@ -106,7 +106,7 @@ START_TEST(the_read_pin_is_refused)
 	const struct iom_sim_failure failure = {
 		.nth = 2,
 		.answer = -ENOMEM,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 	char *memory = rig_memory(PAGE);
 	struct state before = rig_state();

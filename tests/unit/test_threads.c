@@ -87,7 +87,7 @@ static void *count(void *arg)
 		ck_assert_uint_eq(counters.mapped_bytes, counters.mappings * PIECE_PAGES * PAGE);
 		ck_assert_uint_eq(counters.quarantined_bytes, 0);
 		ck_assert_int_gt(iom_explain(rig.dom, text, sizeof(text)), 0);
-		ck_assert_str_eq(iom_backend(rig.dom), "type1");
+		ck_assert_str_eq(iom_backend(rig.dom), rig_backend()->name);
 		ck_assert_uint_eq(iom_page_size(rig.dom), PAGE);
 		sched_yield();
 	}
@@ -355,7 +355,7 @@ static void *open_and_close(void *arg)
 			ck_assert_ok(iom_map(dom, memory, PAGE, IOM_MAP_RW, NULL, &region));
 			ck_assert_ok(iom_unmap(dom, &region));
 		} else {
-			ck_assert_ptr_nonnull(strstr(iom_errmsg(), "/dev/vfio/15 is held"));
+			ck_assert_ptr_nonnull(strstr(iom_errmsg(), "is held by"));
 		}
 		iom_close(dom);
 	}

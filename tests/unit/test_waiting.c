@@ -148,7 +148,7 @@ START_TEST(out_of_translate_first)
 	void *va;
 
 	ck_assert_ok(do_map());
-	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, do_unmap, rig_backend()->unmap);
 	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), -ENOENT);
 	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
 	/* the device still reaches it */
@@ -168,7 +168,7 @@ START_TEST(iova_and_memory_are_not_free_yet)
 	struct call unmap;
 
 	ck_assert_ok(do_map());
-	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, do_unmap, rig_backend()->unmap);
 	ck_assert_fails(map_fixed(memory + 8 * PAGE, PAGE, FOUR_GIB + PAGE, NULL), -EEXIST,
 			"0x100000000");
 	ck_assert_fails(map_any(memory + 3 * PAGE, 2 * PAGE, NULL), -EEXIST, "another thread");
@@ -188,13 +188,13 @@ START_TEST(the_same_unmap_waits)
 	struct call unmap, again;
 
 	ck_assert_ok(do_map());
-	start_held_up(&unmap, ways[_i / 2], VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, ways[_i / 2], rig_backend()->unmap);
 	start(&again, ways[_i % 2]);
 	ck_assert(waits(&again));
 	let_go();
 	ck_assert_ok(finish(&unmap));
 	ck_assert_int_eq(finish(&again), -ENOENT);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, VFIO_IOMMU_UNMAP_DMA), 1);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap), 1);
 }
 END_TEST
 
@@ -205,7 +205,7 @@ START_TEST(other_mappings_go_on)
 	struct call unmap;
 
 	ck_assert_ok(do_map());
-	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, do_unmap, rig_backend()->unmap);
 	ck_assert_ok(map_any(memory + 8 * PAGE, PAGE, &other));
 	ck_assert(dma_works(NVME, &other));
 	ck_assert_ok(iom_unmap(rig.dom, &other));
@@ -220,7 +220,7 @@ START_TEST(unmap_all_and_attach_wait)
 	struct call unmap, late;
 
 	ck_assert_ok(do_map());
-	start_held_up(&unmap, do_unmap, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, do_unmap, rig_backend()->unmap);
 	start(&late, calls[_i]);
 	ck_assert(waits(&late));
 	let_go();
@@ -238,7 +238,7 @@ START_TEST(not_in_translate_yet)
 	uint64_t iova, run;
 	void *va;
 
-	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start_held_up(&map, do_map, rig_backend()->map);
 	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), -ENOENT);
 	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
 	ck_assert_fails(map_any(memory, PAGE, NULL), -EEXIST, "another thread");
@@ -256,7 +256,7 @@ START_TEST(unmap_waits_for_map)
 {
 	struct call map, unmap;
 
-	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start_held_up(&map, do_map, rig_backend()->map);
 	start(&unmap, do_unmap_range);
 	ck_assert(waits(&unmap));
 	let_go();
@@ -272,12 +272,12 @@ START_TEST(unmap_waits_for_nothing)
 	const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = -EFAULT,
-		.request = VFIO_IOMMU_MAP_DMA,
+		.request = rig_backend()->map,
 	};
 	struct call map, unmap;
 
 	iom_sim_fail(rig.sim, &failure);
-	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start_held_up(&map, do_map, rig_backend()->map);
 	start(&unmap, do_unmap_range);
 	ck_assert(waits(&unmap));
 	let_go();
@@ -293,7 +293,7 @@ START_TEST(maps_do_not_wait_for_each_other)
 {
 	struct call map;
 
-	start_held_up(&map, do_map, VFIO_IOMMU_MAP_DMA);
+	start_held_up(&map, do_map, rig_backend()->map);
 	ck_assert_ok(map_any(memory + 8 * PAGE, PAGE, NULL));
 	ck_assert_ok(map_fixed(memory + 9 * PAGE, PAGE, FOUR_GIB + 64 * PAGE, NULL));
 	let_go();
@@ -330,8 +330,10 @@ START_TEST(a_part_is_under_way)
 	void *va;
 
 	map_to_cut();
-	start_held_up(&unmap, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&unmap, do_cut, rig_backend()->unmap);
 	ck_assert_int_eq(iom_translate(rig.dom, memory, UINT64_MAX, &iova, &run), 0);
+	ck_assert_uint_eq(run, 4 * PAGE);
+	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, UINT64_MAX, &va, &run), 0);
 	ck_assert_uint_eq(run, 4 * PAGE);
 	ck_assert_int_eq(iom_translate(rig.dom, memory + 4 * PAGE, 1, &iova, &run), -ENOENT);
 	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB + 8 * PAGE, UINT64_MAX, &va, &run), 0);
@@ -356,7 +358,7 @@ START_TEST(the_region_waits_for_its_part)
 	struct call part, all;
 
 	map_to_cut();
-	start_held_up(&part, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&part, do_cut, rig_backend()->unmap);
 	start(&all, do_unmap);
 	ck_assert(waits(&all));
 	let_go();
@@ -373,7 +375,7 @@ START_TEST(a_range_waits_for_the_part)
 	struct call part, more;
 
 	map_to_cut();
-	start_held_up(&part, do_cut, VFIO_IOMMU_UNMAP_DMA);
+	start_held_up(&part, do_cut, rig_backend()->unmap);
 	start(&more, do_cut_more);
 	ck_assert(waits(&more));
 	let_go();
@@ -387,7 +389,7 @@ END_TEST
 /* The last of four kernel calls is held up: the device has the rest, and nobody is told of it. */
 static void hold_up_the_last(struct rig *r, unsigned long request)
 {
-	if (request == VFIO_IOMMU_MAP_DMA && iom_sim_mapped_bytes(r->sim) == 12 * PAGE)
+	if (request == rig_backend()->map && iom_sim_mapped_bytes(r->sim) == 12 * PAGE)
 		hold_up(r, request);
 }
 
@@ -405,7 +407,7 @@ START_TEST(most_of_it_is_mapped)
 	map_to_cut();
 	ck_assert_ok(iom_unmap(rig.dom, &region));
 	rig.before = hold_up_the_last;
-	start_held_up(&map, do_map_sixteen, VFIO_IOMMU_MAP_DMA);
+	start_held_up(&map, do_map_sixteen, rig_backend()->map);
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 12 * PAGE);
 	ck_assert(!is_mapped(memory));
 	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
