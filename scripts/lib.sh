@@ -200,6 +200,25 @@ copy_source()
 	rm -f "$list"
 }
 
+# own_build_dir DIR: what is built before is removed, so it must be new, empty, or of ours.
+own_build_dir()
+{
+	case $1 in
+	*[[:space:]]*) die "LIBIOMMU_BUILD is '$1'; names with white space are not supported" ;;
+	esac
+	if [ ! -e "$1/.libiommu" ] && [ -n "$(ls -A "$1" 2>/dev/null)" ]; then
+		die "LIBIOMMU_BUILD is $1, which holds other files; name a new or an empty folder"
+	fi
+	mkdir -p "$1" 2>/dev/null && touch "$1/.libiommu" 2>/dev/null || die "$1 cannot be written"
+}
+
+# lock_build DIR: until this program ends, no other builds there.
+lock_build()
+{
+	exec 8>"$1/lock"
+	flock -n 8 || die "another run is building in $1; wait for it, or set LIBIOMMU_BUILD"
+}
+
 # build_dir SOURCE [WISH]: prints the folder to build in: WISH (unless it is SOURCE itself),
 # LIBIOMMU_BUILD, build/ of the source, which git then ignores, or a temporary one.
 build_dir()
@@ -207,7 +226,10 @@ build_dir()
 	local dir=${2:-}
 
 	[ "$dir" != "$1" ] || dir=
-	dir=${dir:-${LIBIOMMU_BUILD:-}}
+	if [ -z "$dir" ] && [ -n "${LIBIOMMU_BUILD:-}" ]; then
+		dir=$LIBIOMMU_BUILD
+		own_build_dir "$dir"
+	fi
 	if [ -n "$dir" ]; then
 		if ! mkdir -p "$dir" 2>/dev/null || [ ! -w "$dir" ]; then
 			die "$dir cannot be written"

@@ -27,7 +27,7 @@ newest_package()
 # newest_cached SPEC [SUFFIX]: the folder name of the newest package in the cache that SPEC admits.
 newest_cached()
 {
-	(cd "$CACHE/packages" 2>/dev/null && printf '%s\n' *_"$deb_arch${2:-}") |
+	(cd "$CACHE/packages" 2>/dev/null && printf '%s\n' *_"$deb_arch"*) |
 		grep -Ex "${1#*:}_.*_$deb_arch${2:-}" | sort -V | tail -n 1
 }
 
