@@ -47,6 +47,7 @@ struct iom_backend_map {
 	unsigned int flags; /* IOM_MAP_READ, IOM_MAP_WRITE */
 	int fd;             /* -1, or the file that is mapped at va */
 	uint64_t offset;    /* and from where in it */
+	uint64_t rest;      /* length, and what will be mapped right after it for the same call */
 };
 
 struct iom_backend_ops {

@@ -10,6 +10,7 @@ libiommu_core_la_SOURCES += \
 	%D%/vfio/container.c \
 	%D%/vfio/group.c \
 	%D%/vfio/map.c \
+	%D%/vfio/nodes.c \
 	%D%/vfio/vfio.h
 
 libiommu_core_la_SOURCES += \

@@ -42,14 +42,14 @@
  *	-EMFILE      the process, or the system, has no file descriptor left
  *	-EFAULT      the memory is not there, cannot be pinned, or may not be accessed as asked
  *	             (IOM_MAP_WRITE needs memory that the process may write)
- *	-ENODEV      no such device, or none attached; it is gone, bound to no driver, has no device
- *	             node, or no IOMMU covers it
+ *	-ENODEV      no such device, or none attached; it is gone, bound to no driver, or no IOMMU
+ *	             covers it
  *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
  *	             one; or a live mapping is in the way of an attach
  *	-EACCES      the process lacks a permission on a device node or a file, or the kernel refuses
  *	             the device because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
- *	-EOPNOTSUPP  the kernel or platform cannot do this
+ *	-EOPNOTSUPP  the kernel or platform cannot do this, or has no device nodes for it here
  *	-EIO         the kernel's answer contradicts its contract, or it refused to undo or to unmap;
  *	             what is left mapped is quarantined (see iom_unmap)
  *
@@ -137,8 +137,8 @@ struct iom_open_opts {
 	void *log_arg; /* handed to log as it is; must live until iom_close() returns */
 	/*
 	 * What may be unmapped apart.  0: whole mappings only.  Else a power of two, 4096 or more:
-	 * iom_unmap_range() may begin and end at any IOVA that is a multiple of it (and of
-	 * iom_page_size()).  Automatic IOVAs are then congruent to the addresses modulo the
+	 * iom_unmap_range() may begin and end at any IOVA that is a multiple of it (and of the
+	 * largest that iom_page_size() has been).  Automatic IOVAs are then congruent to the addresses modulo the
 	 * granule, if one lies inside the memory, so that multiples are the same in both.  No
 	 * kernel but POWER's cuts a mapping, so each one costs a kernel call, and an entry of
 	 * entry_limit, for every granule that it touches.
@@ -187,8 +187,8 @@ struct iom_attach_opts {
 
 /*
  * Attach the PCI function at address ("0000:01:00.0"; "01:00.0" is in segment 0) to the domain.
- * The function, and every other endpoint of its IOMMU group, must be bound to vfio-pci (or to a
- * variant of it) or to no driver.
+ * The function must be bound to vfio-pci (or to a variant of it), and every other endpoint of its
+ * IOMMU group to that or to no driver.
  *
  * One IOVA serves every device of a domain.  So an attach may narrow the domain's apertures, and
  * fails, with nothing changed, if that or dma_bits would cut a live mapping (-EBUSY).
@@ -278,8 +278,8 @@ struct iom_map_opts {
 	iom_iova_t iova;  /* with IOM_MAP_FIXED: where; else 0 */
 	iom_iova_t limit; /* the last IOVA that the mapping may use; 0: no limit but the devices' */
 	/*
-	 * NULL, or the only device that uses the mapping: then its dma_bits count, not those of the
-	 * narrowest device, and a narrower one may be attached later.  The other devices can reach
+	 * NULL, or the only device that uses the mapping: then its dma_bits, as they are now,
+	 * count, not those of the narrowest device, and a narrower one may be attached later.  The other devices can reach
 	 * the memory as well, as far as they can drive the IOVA.
 	 */
 	const struct iom_device *only;
@@ -342,10 +342,11 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  *
  * offset and length are multiples of iom_page_size(), and of the file's page size if it is one of
  * huge pages.  The file must be open for what the flags ask: for reading always, and for writing
- * with IOM_MAP_WRITE.
+ * with IOM_MAP_WRITE.  Where it is open for writing, the caller can write at region->va whatever
+ * the flags say; else only read.
  *
- * As iom_map(), and: -EINVAL (fd is no open file; offset; the file cannot be mapped), -EACCES (the
- * file is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address
+ * As iom_map(), and: -EINVAL (fd is no open regular file; offset; it cannot be mapped), -EACCES
+ * (it is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address
  * space).
  */
 int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t length,
@@ -423,7 +424,7 @@ struct iom_counters {
 	uint64_t mappings;          /* alive now; the parts that a cut left count each */
 	uint64_t mapped_bytes;      /* in them */
 	uint64_t quarantined_bytes; /* see iom_unmap() */
-	uint64_t kernel_maps;       /* calls into the kernel since iom_open() */
+	uint64_t kernel_maps;       /* asked of the kernel since iom_open(), each a call or two */
 	uint64_t kernel_unmaps;
 	uint64_t entry_limit;  /* kernel mappings alive at once; UINT64_MAX: no limit */
 	uint64_t entries_used; /* of these; UINT64_MAX: unknown (kernel before 5.10; no limit) */

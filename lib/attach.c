@@ -93,6 +93,7 @@ undo:
 /* Everything that follows the backend's attach and may yet refuse the device. */
 static int settle(struct iom_domain *dom, struct iom_device *dev)
 {
+	const uint64_t granule = dom->granule;
 	bool first = !dom->devices;
 	struct iom_view view;
 	int ret;
@@ -111,6 +112,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	ret = iom_view_check(dom, &view);
 	if (ret < 0)
 		goto fail;
+	iom_view_raise_granule(dom, &view);
 	if (first) {
 		ret = replay(dom);
 		if (ret < 0)
@@ -124,6 +126,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	return 0;
 
 fail:
+	dom->granule = granule;
 	iom_view_free(&view);
 	return ret;
 }
@@ -261,11 +264,11 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 		ret = iom_options_read(&opts, sizeof(opts), ATTACH_OPTS_FIRST, callers,
 				       "iom_attach_opts");
 	if (ret < 0)
-		return iom_error_prefix(ret, "attach %s: ", address);
+		return iom_error_prefix(ret, "attach %.32s: ", address);
 
 	d = calloc(1, sizeof(*d));
 	if (!d)
-		return iom_error(-ENOMEM, "attach %s: no memory for a device", address);
+		return iom_error(-ENOMEM, "attach %.32s: no memory for a device", address);
 	d->domain = dom;
 	d->base.fd = -1;
 	ret = iom_pci_address(address, d->base.address);
@@ -279,7 +282,7 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 	}
 	if (ret < 0) {
 		free(d);
-		return iom_error_prefix(ret, "attach %s: ", address);
+		return iom_error_prefix(ret, "attach %.32s: ", address);
 	}
 	iom_log(&dom->log, IOM_LOG_INFO, "attached %s (group %u) by %s", d->base.address,
 		d->base.group, iom_backend(dom));
@@ -299,6 +302,8 @@ static void widen(struct iom_domain *dom)
 		ret = iom_view_check(dom, &view);
 		if (!ret)
 			ret = iom_view_commit(dom, &view);
+		if (!ret)
+			iom_view_raise_granule(dom, &view);
 		if (!ret)
 			return;
 		iom_view_free(&view);

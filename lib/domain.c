@@ -33,5 +33,6 @@ struct iom_backend_map iom_span_map(const struct iom_span *span)
 		.length = iom_span_length(span),
 		.flags = span->flags & IOM_MAP_RW,
 		.fd = -1,
+		.rest = iom_span_length(span),
 	};
 }

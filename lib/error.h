@@ -3,7 +3,7 @@
 #ifndef IOM_ERROR_H
 #define IOM_ERROR_H
 
-#define IOM_ERROR_MAX 512
+#define IOM_ERROR_MAX 1024
 
 /* Leave a sentence, cut if too long.  err, a negative errno, is the answer: the compiler sees it. */
 #define iom_error(err, ...) (iom_error_set(__VA_ARGS__), (err))

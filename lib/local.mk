@@ -39,6 +39,8 @@ libiommu_core_la_SOURCES = \
 	%D%/space.h \
 	%D%/sys.c \
 	%D%/sys.h \
+	%D%/sys_file.c \
+	%D%/sys_file.h \
 	%D%/sysfs.c \
 	%D%/sysfs.h \
 	%D%/translate.c \

@@ -65,8 +65,8 @@ static int check_here(const struct iom_domain *dom, const struct iom_map_request
 	if (last > rq->limit)
 		return iom_error(-ERANGE,
 				 "it would end at IOVA 0x%" PRIx64 ", above the limit of 0x%" PRIx64
-				 " (the caller's or the narrowest device's)",
-				 last, rq->limit);
+				 " (the caller's, or what %s can drive)",
+				 last, rq->limit, rq->only ? "its device" : "the narrowest device");
 	if (!iom_aperture_containing(&dom->apertures, rq->iova, last))
 		return iom_error(-ERANGE,
 				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64

@@ -21,7 +21,7 @@ static const char *find_line(const char *text, const char *label)
 }
 
 /* Find the number behind a label in a /proc file; false if it is not there or not a number. */
-static bool proc_number(const struct iom_sys *sys, const char *path, const char *label,
+static bool proc_number(const struct iom_sys *sys, const char *path, const char *label, int base,
 			uint64_t *value)
 {
 	char text[8192];
@@ -34,18 +34,42 @@ static bool proc_number(const struct iom_sys *sys, const char *path, const char 
 	if (!at)
 		return false;
 	at += strlen(label);
-	*value = strtoull(at, &end, 10);
+	*value = strtoull(at, &end, base);
 	return end != at;
+}
+
+#define CAP_IPC_LOCK 14 /* <linux/capability.h> */
+
+/* In a user namespace of its own, a process has capabilities that do not count here. */
+static bool is_in_first_namespace(const struct iom_sys *sys)
+{
+	unsigned int inside, outside, n;
+	char text[256];
+
+	if (iom_sys_read_text(sys, "/proc/self/uid_map", text, sizeof(text)) < 0)
+		return true;
+	return sscanf(text, "%u %u %u", &inside, &outside, &n) == 3 && !inside && !outside &&
+	       n == UINT32_MAX;
+}
+
+/* Whether the limit does not count for this process. */
+static bool is_exempt(const struct iom_sys *sys)
+{
+	uint64_t capabilities;
+
+	return proc_number(sys, "/proc/self/status", "CapEff:", 16, &capabilities) &&
+	       capabilities >> CAP_IPC_LOCK & 1 && is_in_first_namespace(sys);
 }
 
 /* What a limit is asked for: what is counted already, and by what name the kernel tells it. */
 static bool exceeds(const struct iom_sys *sys, const char *label, uint64_t need, uint64_t *used_kib,
 		    uint64_t *limit)
 {
-	if (!proc_number(sys, "/proc/self/status", label, used_kib))
+	if (!proc_number(sys, "/proc/self/status", label, 10, used_kib))
 		*used_kib = 0;
 	/* no number: unlimited */
-	return proc_number(sys, "/proc/self/limits", "Max locked memory", limit) &&
+	return !is_exempt(sys) &&
+	       proc_number(sys, "/proc/self/limits", "Max locked memory", 10, limit) &&
 	       (*used_kib << 10) + need > *limit;
 }
 
@@ -67,6 +91,9 @@ int iom_memlock_user_error(const struct iom_sys *sys, uint64_t need)
 {
 	uint64_t limit, pinned_kib;
 
+	if (is_exempt(sys))
+		return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB",
+				 need >> 10);
 	if (!exceeds(sys, "VmPin:", need, &pinned_kib, &limit))
 		return iom_error(-ENOMEM,
 				 "the kernel has no memory to pin %" PRIu64

@@ -34,7 +34,8 @@ static int find_backend(const struct iom_backend_ops *const *backends, const cha
 			return 0;
 		}
 	}
-	iom_error_set("%s is '%s', but there is no backend of that name; there is:", origin, name);
+	iom_error_set("%s is '%.64s', but there is no backend of that name; there is:", origin,
+		      name);
 	for (i = 0; backends[i]; i++)
 		iom_error_append(" %s", backends[i]->name);
 	return -EINVAL;

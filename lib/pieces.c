@@ -50,6 +50,7 @@ int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bo
 		next.va = map->va + done;
 		next.iova = map->iova + done;
 		next.offset = map->offset + done;
+		next.rest = map->length - done;
 		next.length = piece(dom, next.iova, map->length - done);
 		ret = map_piece(dom, &next, left);
 		if (ret < 0)
@@ -75,12 +76,19 @@ int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint
 	return 0;
 }
 
+bool iom_pieces_cuts(const struct iom_domain *dom, uint64_t unit)
+{
+	const struct iom_span *span = iom_space_at(&dom->space, unit);
+
+	return span->start < unit && span->state == IOM_SPAN_MAPPED;
+}
+
 void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 {
 	struct iom_span *lower = iom_space_at(&dom->space, unit), *upper;
 	uint64_t iova, length;
 
-	if (lower->start >= unit || lower->state != IOM_SPAN_MAPPED)
+	if (!iom_pieces_cuts(dom, unit))
 		return;
 	upper = iom_pool_take(&dom->pool);
 	iom_space_remove(&dom->space, lower);

@@ -19,6 +19,9 @@ int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint
 /* Whether a mapping may be cut there.  topology is held. */
 bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova);
 
+/* Whether a mapping lies on both sides of unit. */
+bool iom_pieces_cuts(const struct iom_domain *dom, uint64_t unit);
+
 /*
  * Make two of the mapping that lies on both sides of unit, if there is one: the pool has a node
  * left, and a cut is allowed there.  The table lock is held.

@@ -209,24 +209,52 @@ void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, u
 	}
 }
 
-void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
-		       uint64_t largest)
+/* How far from its beginning a slot of a level can tell of, at most; a whole number of such slots. */
+static uint64_t reach_of(unsigned int level)
+{
+	return (count_max(level) + 1) << IOM_UNIT_SHIFT;
+}
+
+/* How far ahead the next slot is that may reach the end: no other of this table does. */
+static uint64_t ahead(struct step step, uint64_t key, uint64_t length)
+{
+	uint64_t table = UINT64_C(1) << iom_radix_shift[step.level + 1];
+	uint64_t rest = table - (key & (table - 1));
+	uint64_t skip = (length - reach_of(step.level)) & ~(size_of(step) - 1);
+
+	return skip < rest ? skip : rest;
+}
+
+/* How much of the end is to be looked at, where no slot is larger than largest. */
+static uint64_t tail_of(uint64_t largest)
 {
 	unsigned int level = IOM_RADIX_LEVELS - 1;
-	uint64_t tail;
 
 	while (level && UINT64_C(1) << iom_radix_shift[level] > largest)
 		level--;
-	/* what counts less than its most does not reach further than that: a whole number of slots */
-	tail = (count_max(level) + 1) << IOM_UNIT_SHIFT;
-	if (tail < largest)
-		tail = largest;
-	if (tail < length) {
-		key += length - tail;
-		value += length - tail;
-		length = tail;
+	return reach_of(level) > largest ? reach_of(level) : largest;
+}
+
+void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
+		       uint64_t largest)
+{
+	uint64_t skip = length > tail_of(largest) ? length - tail_of(largest) : 0;
+
+	while (length > skip) {
+		struct step step;
+
+		key += skip;
+		value += skip;
+		length -= skip;
+		step = descend(radix, key);
+		skip = size_of(step);
+		if (step.level < IOM_RADIX_LEVELS - 1 && length >= reach_of(step.level) + skip)
+			skip = ahead(step, key, length);
+		else
+			store(step.slot,
+			      value | saturate(length, step.level) << IOM_SLOT_COUNT_SHIFT |
+				      IOM_SLOT_LEAF);
 	}
-	iom_radix_publish(radix, key, length, value);
 }
 
 void iom_radix_withdraw(struct iom_radix *radix, uint64_t key, uint64_t length)

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sys_file.h"
+
 /* A system call's answer, with errno put back to what it was before. */
 static int answer(int ret, int before)
 {
@@ -115,26 +117,6 @@ static int linux_alloc_pages(void *ctx, size_t length, void **pages)
 	return 0;
 }
 
-static int linux_map_file(void *ctx, int fd, uint64_t offset, size_t length, bool writable,
-			  void **pages)
-{
-	int ret, before = errno;
-	void *p;
-
-	(void)ctx;
-	p = mmap(NULL, length, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd,
-		 (off_t)offset);
-	if (p == MAP_FAILED)
-		return answer(-1, before);
-	ret = answer(madvise(p, length, MADV_DONTFORK), before);
-	if (ret < 0) {
-		munmap(p, length);
-		return ret;
-	}
-	*pages = p;
-	return 0;
-}
-
 static void linux_free_pages(void *ctx, void *pages, size_t length)
 {
 	(void)ctx;
@@ -149,7 +131,8 @@ const struct iom_sys iom_sys_linux = {
 	.read_link = linux_read_link,
 	.list_dir = linux_list_dir,
 	.alloc_pages = linux_alloc_pages,
-	.map_file = linux_map_file,
+	.file_info = iom_sys_linux_file_info,
+	.map_file = iom_sys_linux_map_file,
 	.free_pages = linux_free_pages,
 };
 

@@ -17,6 +17,19 @@
 /* One name in a folder, "." and ".." left out; a non-zero answer ends the listing with it. */
 typedef int iom_sys_name_fn(void *arg, const char *name);
 
+struct iom_file_info {
+	uint64_t size;
+	uint64_t page; /* the size of the pages of its memory */
+};
+
+/* A part of a file, all of it in whole pages, and what its address is to be a multiple of. */
+struct iom_file_part {
+	int fd;
+	uint64_t offset;
+	size_t length;
+	uint64_t align; /* a power of two, no less than a page of the file's */
+};
+
 struct iom_sys {
 	void *ctx;
 	/* A descriptor; O_CLOEXEC is added to flags. */
@@ -32,9 +45,10 @@ struct iom_sys {
 	int (*list_dir)(void *ctx, const char *path, iom_sys_name_fn *name, void *arg);
 	/* Zeroed private memory of whole pages, reserved but not touched, empty in a forked child. */
 	int (*alloc_pages)(void *ctx, size_t length, void **pages);
+	/* -EOPNOTSUPP: it is no regular file. */
+	int (*file_info)(void *ctx, int fd, struct iom_file_info *info);
 	/* Memory that is a part of a file, shared with it; not there in a forked child. */
-	int (*map_file)(void *ctx, int fd, uint64_t offset, size_t length, bool writable,
-			void **pages);
+	int (*map_file)(void *ctx, const struct iom_file_part *part, bool writable, void **pages);
 	/* The end of either. */
 	void (*free_pages)(void *ctx, void *pages, size_t length);
 };

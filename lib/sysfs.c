@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 
@@ -16,8 +17,7 @@
 
 #define RESOURCE_MEMORY 0x200
 
-/* A sysfs file or link that cannot be read, for another reason than that it is not there. */
-static int cannot_read(const char *path, int err)
+int iom_sysfs_error(const char *path, int err)
 {
 	switch (err) {
 	case -EMFILE:
@@ -68,7 +68,7 @@ int iom_pci_address(const char *text, char address[IOM_PCI_ADDRESS_MAX])
 	return 0;
 
 malformed:
-	return iom_error(-EINVAL, "'%s' is not a PCI address; it is written like 0000:01:00.0",
+	return iom_error(-EINVAL, "'%.64s' is not a PCI address; it is written like 0000:01:00.0",
 			 text);
 }
 
@@ -82,7 +82,7 @@ int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address)
 	if (ret >= 0)
 		return 0;
 	if (!is_missing((int)ret))
-		return cannot_read(path, (int)ret);
+		return iom_sysfs_error(path, (int)ret);
 	return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are",
 			 address);
 }
@@ -94,11 +94,13 @@ int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *drive
 
 	snprintf(path, sizeof(path), DEVICES "%s/driver", address);
 	ret = iom_sys_link_name(sys, path, driver, n);
+	if (ret == -ENODEV)
+		return iom_error(-ENODEV, "the device is gone");
 	if (ret == -ENOENT) {
 		driver[0] = '\0';
 		return 0;
 	}
-	return ret < 0 ? cannot_read(path, ret) : 0;
+	return ret < 0 ? iom_sysfs_error(path, ret) : 0;
 }
 
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group)
@@ -109,12 +111,14 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 
 	snprintf(path, sizeof(path), DEVICES "%s/iommu_group", address);
 	ret = iom_sys_link_name(sys, path, name, sizeof(name));
+	if (ret == -ENODEV)
+		return iom_error(-ENODEV, "the device is gone");
 	if (ret == -ENOENT)
 		return iom_error(-ENODEV, "it is in no IOMMU group: no IOMMU covers it; switch the "
 					  "IOMMU on in the firmware and on the kernel's command "
 					  "line (intel_iommu=on on Intel)");
 	if (ret < 0)
-		return cannot_read(path, ret);
+		return iom_sysfs_error(path, ret);
 	number = strtoul(name, &end, 10);
 	if (end == name || *end || number > UINT32_MAX)
 		return iom_error(-EIO, "%s points to '%s', which is no group number", path, name);
@@ -135,8 +139,20 @@ struct pci_memory {
 	const struct iom_sys *sys;
 	iom_sysfs_range_fn *range;
 	void *arg;
+	bool all; /* was read */
 	int answer;
 };
+
+/* What may not be read is passed over; what cannot be, for want of anything, must not be. */
+static int pass_over(struct pci_memory *memory, const char *path, int err)
+{
+	if (is_missing(err))
+		return 0;
+	memory->all = false;
+	if (err != -EACCES && err != -EPERM)
+		memory->answer = iom_sysfs_error(path, err);
+	return memory->answer;
+}
 
 /* A line for each BAR and bridge window: first address, last address, flags (linux/ioport.h). */
 static int read_resources(void *arg, const char *address)
@@ -145,10 +161,12 @@ static int read_resources(void *arg, const char *address)
 	uint64_t start, last, flags;
 	char path[128], text[4096];
 	const char *line;
+	ssize_t ret;
 
 	snprintf(path, sizeof(path), DEVICES "%.*s/resource", IOM_PCI_ADDRESS_MAX, address);
-	if (iom_sys_read_text(memory->sys, path, text, sizeof(text)) < 0)
-		return 0;
+	ret = iom_sys_read_text(memory->sys, path, text, sizeof(text));
+	if (ret < 0)
+		return pass_over(memory, path, (int)ret);
 	for (line = text; line && !memory->answer; line = strchr(line, '\n'), line += !!line)
 		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &last, &flags) == 3 &&
 		    (flags & RESOURCE_MEMORY) && last > start)
@@ -156,12 +174,16 @@ static int read_resources(void *arg, const char *address)
 	return memory->answer;
 }
 
-int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg)
+int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg, bool *all)
 {
-	struct pci_memory memory = { .sys = sys, .range = range, .arg = arg };
+	struct pci_memory memory = { .sys = sys, .range = range, .arg = arg, .all = true };
+	int ret;
 
-	(void)iom_sys_list_dir(sys, "/sys/bus/pci/devices", read_resources, &memory);
-	return memory.answer;
+	ret = iom_sys_list_dir(sys, "/sys/bus/pci/devices", read_resources, &memory);
+	if (ret < 0 && !memory.answer)
+		ret = pass_over(&memory, "/sys/bus/pci/devices", ret);
+	*all = memory.all;
+	return ret;
 }
 
 struct holder {
@@ -218,7 +240,9 @@ bool iom_sysfs_holder(const struct iom_sys *sys, const char *node, char *who, si
 		return false;
 	}
 	snprintf(path, sizeof(path), "/proc/%ld/comm", holder.pid);
-	if (iom_sys_read_text(sys, path, comm, sizeof(comm)) < 0 || !is_printable(comm))
+	if (holder.pid == (long)getpid())
+		snprintf(who, n, "this process itself");
+	else if (iom_sys_read_text(sys, path, comm, sizeof(comm)) < 0 || !is_printable(comm))
 		snprintf(who, n, "process %ld", holder.pid);
 	else
 		snprintf(who, n, "process %ld (%s)", holder.pid, comm);

@@ -15,6 +15,9 @@
 /* Read an address, "01:00.0" being in segment 0, into its full form; -EINVAL with a sentence. */
 int iom_pci_address(const char *text, char address[IOM_PCI_ADDRESS_MAX]);
 
+/* A file or link of sysfs cannot be read, for another reason than that it is not there. */
+int iom_sysfs_error(const char *path, int err);
+
 /* -ENODEV, with a sentence, if there is no such function. */
 int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address);
 
@@ -23,10 +26,11 @@ int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *drive
 
 /*
  * The memory that PCI functions and bridges decode, all of the machine's: a call of range with
- * each.  What cannot be read is left out; a non-zero answer ends it.
+ * each; a non-zero answer ends it.  *all becomes false if something may not be read.
  */
 typedef int iom_sysfs_range_fn(void *arg, uint64_t start, uint64_t last);
-int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg);
+int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg,
+			 bool *all);
 
 /* Its IOMMU group; -ENODEV, with a sentence, if no IOMMU covers it. */
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group);

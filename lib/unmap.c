@@ -131,9 +131,9 @@ static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last
 /* Have mappings begin and end where the range does; check_ends() has allowed it. */
 static int cut_ends(struct iom_domain *dom, const struct range *range)
 {
-	if (!dom->granule)
-		return 0;
-	if (iom_pool_reserve(&dom->pool, 2) < 0)
+	size_t n = iom_pieces_cuts(dom, range->start) + iom_pieces_cuts(dom, range->end);
+
+	if (n && iom_pool_reserve(&dom->pool, n) < 0)
 		return iom_error(-ENOMEM, "no memory to cut a mapping");
 	iom_pieces_cut(dom, range->start);
 	iom_pieces_cut(dom, range->end);
@@ -347,8 +347,10 @@ int iom_unmap_everything(struct iom_domain *dom)
 {
 	static const struct range everything = { 0, IOM_SPACE_END };
 	bool known = iom_kernel_has_maps(dom) && (dom->mappings || dom->quarantined_bytes);
+	struct iom_kept_error kept;
 	int ret = 0;
 
+	iom_error_keep(&kept);
 	pthread_mutex_lock(&dom->table);
 	if (!known || !kernel_unmap_all(dom)) {
 		for_each(dom, &everything, release_mapped);
@@ -358,6 +360,8 @@ int iom_unmap_everything(struct iom_domain *dom)
 		ret = unmap_one_by_one(dom);
 	}
 	pthread_mutex_unlock(&dom->table);
+	if (!ret)
+		iom_error_restore(&kept);
 	return ret;
 }
 

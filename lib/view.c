@@ -35,11 +35,16 @@ static int subtract(void *automatic, uint64_t start, uint64_t last)
  */
 static int leave_out_pci_memory(const struct iom_domain *dom, struct iom_view *view)
 {
+	bool all = true;
 	int ret;
 
 	ret = iom_aperture_copy(&view->apertures, &view->automatic);
 	if (!ret)
-		ret = iom_sysfs_pci_memory(dom->sys, subtract, &view->automatic);
+		ret = iom_sysfs_pci_memory(dom->sys, subtract, &view->automatic, &all);
+	if (!ret && !all)
+		iom_log(&dom->log, IOM_LOG_WARN,
+			"not all of /sys/bus/pci/devices may be read: automatic IOVAs may lie where "
+			"a PCI function decodes memory");
 	return ret;
 }
 
@@ -76,7 +81,7 @@ int iom_view_check(const struct iom_domain *dom, const struct iom_view *view)
 			continue;
 		if ((last > view->reach && !span->only) ||
 		    !iom_aperture_containing(&view->apertures, iova, last) ||
-		    (iova | length) & (view->page_size - 1))
+		    (iova | length | span->va) & (view->page_size - 1))
 			return iom_error(-EBUSY,
 					 "the device cannot reach what is mapped at IOVA 0x%" PRIx64
 					 " to 0x%" PRIx64 "; unmap it first, or map it elsewhere",
@@ -101,6 +106,12 @@ static void occupy(struct iom_domain *dom, uint64_t start, uint64_t end)
 		}
 		start = next->end;
 	}
+}
+
+void iom_view_raise_granule(struct iom_domain *dom, const struct iom_view *view)
+{
+	if (dom->granule && dom->granule < view->page_size)
+		dom->granule = view->page_size;
 }
 
 /* Make the holes of the space what lies between the apertures.  Only the reservation can fail. */
@@ -163,9 +174,6 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->apertures = view->apertures;
 	dom->automatic = view->automatic;
 	dom->reach = view->reach;
-	/* for ever: what is mapped meanwhile is not cut any finer by the kernel */
-	if (dom->granule && dom->granule < view->page_size)
-		dom->granule = view->page_size;
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -22,6 +22,12 @@ int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices
 /* -EBUSY, with a sentence, if a mapping would be out of reach. */
 int iom_view_check(const struct iom_domain *dom, const struct iom_view *view);
 
+/*
+ * No piece is smaller than the IOMMU's pages.  For ever: what is mapped meanwhile is not cut any
+ * finer by the kernel.
+ */
+void iom_view_raise_granule(struct iom_domain *dom, const struct iom_view *view);
+
 /* Make it the domain's, which then owns its parts; -ENOMEM, and nothing has changed. */
 int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
 

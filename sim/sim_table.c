@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static int table_open(void *ctx, const char *path, int flags)
 {
@@ -183,61 +181,31 @@ static int table_alloc_pages(void *ctx, size_t length, void **pages)
 	return (int)iom_sim_end(sim, ret);
 }
 
-/* As a kernel of larger pages would have done it: at a multiple of them. */
-static int align(void **pages, size_t length, uint64_t page_size)
-{
-	const size_t ours = (size_t)sysconf(_SC_PAGESIZE);
-	char *room, *to;
-
-	length = (length + ours - 1) & ~(ours - 1);
-	if (!((uintptr_t)*pages & (page_size - 1)))
-		return 0;
-	room = mmap(NULL, length + page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (room == MAP_FAILED)
-		return -ENOMEM;
-	to = room + (-(uintptr_t)room & (page_size - 1));
-	if (mremap(*pages, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
-		munmap(room, length + page_size);
-		return -ENOMEM;
-	}
-	if (to > room)
-		munmap(room, (size_t)(to - room));
-	munmap(to + length, (size_t)(room + page_size - to));
-	*pages = to;
-	return 0;
-}
-
-/* Files are real, as memory is. */
-static int map_file(const struct iom_sim *sim, int fd, uint64_t offset, size_t length,
-		    bool writable, void **pages)
-{
-	void *p;
-	int ret;
-
-	if (offset & (sim->page_size - 1))
-		return -EINVAL;
-	ret = iom_sys_linux.map_file(iom_sys_linux.ctx, fd, offset, length, writable, &p);
-	if (ret < 0)
-		return ret;
-	ret = align(&p, length, sim->page_size);
-	if (ret < 0)
-		munmap(p, length);
-	else
-		*pages = p;
-	return ret;
-}
-
-static int table_map_file(void *ctx, int fd, uint64_t offset, size_t length, bool writable,
-			  void **pages)
+/* Files are real, as memory is; their pages are no smaller than those of the simulated kernel. */
+static int table_file_info(void *ctx, int fd, struct iom_file_info *info)
 {
 	struct iom_sim *sim = ctx;
-	const struct iom_sim_event event = { .call = IOM_SIM_MAP_FILE, .fd = fd };
+	const struct iom_sim_event event = { .call = IOM_SIM_FILE_INFO, .fd = fd };
 	int ret;
 
 	if (iom_sim_begin(sim, &event, &ret)) {
-		ret = map_file(sim, fd, offset, length, writable, pages);
+		ret = iom_sys_linux.file_info(iom_sys_linux.ctx, fd, info);
+		if (!ret && info->page < sim->page_size)
+			info->page = sim->page_size;
+	}
+	return (int)iom_sim_end(sim, ret);
+}
+
+static int table_map_file(void *ctx, const struct iom_file_part *part, bool writable, void **pages)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_MAP_FILE, .fd = part->fd };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret)) {
+		ret = iom_sys_linux.map_file(iom_sys_linux.ctx, part, writable, pages);
 		if (!ret)
-			sim->allocated_bytes += length;
+			sim->allocated_bytes += part->length;
 	}
 	return (int)iom_sim_end(sim, ret);
 }
@@ -265,6 +233,7 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.read_link = table_read_link,
 		.list_dir = table_list_dir,
 		.alloc_pages = table_alloc_pages,
+		.file_info = table_file_info,
 		.map_file = table_map_file,
 		.free_pages = table_free_pages,
 	};

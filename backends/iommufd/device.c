@@ -12,36 +12,6 @@
 #include "backends/uapi/iommufd.h"
 #include "backends/vfio/vfio.h"
 
-#define NODES "/dev/vfio/devices/"
-#define NODE_MAX 64
-
-static int take_name(void *arg, const char *name)
-{
-	if (strncmp(name, "vfio", 4))
-		return 0;
-	snprintf(arg, NODE_MAX, NODES "%.32s", name);
-	return 1;
-}
-
-/*
- * The name is in sysfs whenever the device is bound to a VFIO driver; the node is there only if the
- * kernel was built with VFIO_DEVICE_CDEV.
- */
-static int find_node(const struct iom_sys *sys, const char *address, char node[NODE_MAX])
-{
-	char folder[64];
-	int ret;
-
-	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s/vfio-dev", address);
-	ret = iom_sys_list_dir(sys, folder, take_name, node);
-	if (ret == 1)
-		return 0;
-	if (!ret || ret == -ENOENT)
-		return iom_error(-EOPNOTSUPP, "the kernel gives VFIO devices no nodes of their own "
-					      "(Linux 6.6 and later may)");
-	return iom_error(ret == -ENOMEM ? ret : -EIO, "cannot read %s: %s", folder, strerror(-ret));
-}
-
 /* A descriptor. */
 static int open_node(const struct iom_sys *sys, const char *node)
 {
@@ -55,31 +25,10 @@ static int open_node(const struct iom_sys *sys, const char *node)
 	return fd < 0 ? iom_vfio_node_error(sys, node, fd) : fd;
 }
 
-/* Whether somebody is seen to have a node open; a sentence if so.  Ours would be found, too. */
-static bool held(const struct iom_sys *sys, const char *node)
-{
-	char who[64];
-
-	if (!iom_sysfs_holder(sys, node, who, sizeof(who)))
-		return false;
-	iom_error_set("%s is held by %s; end it first", node, who);
-	return true;
-}
-
-static int find_held(void *arg, const char *address)
-{
-	const struct iom_sys *sys = arg;
-	char node[NODE_MAX];
-
-	return find_node(sys, address, node) == 0 && held(sys, node);
-}
-
 /* Somebody else does DMA in the group, or may; or the interrupts of its devices are not isolated. */
 static int explain_refusal(const struct iom_sys *sys, unsigned int group)
 {
-	if (iom_binding_is_used(sys, group))
-		return -EBUSY;
-	if (iom_sysfs_group_members(sys, group, find_held, (void *)(uintptr_t)sys) == 1)
+	if (iom_binding_is_used(sys, group) || iom_vfio_is_held(sys, group))
 		return -EBUSY;
 	return iom_vfio_not_isolated(group, "iommufd");
 }
@@ -87,18 +36,15 @@ static int explain_refusal(const struct iom_sys *sys, unsigned int group)
 static int explain_bind(const struct iom_sys *sys, const struct iom_backend_device *dev,
 			const char *node, int err)
 {
-	char group[32], who[64];
-
 	switch (err) {
 	case -EPERM:
 		return explain_refusal(sys, dev->group);
 	case -EBUSY:
-		snprintf(group, sizeof(group), "/dev/vfio/%u", dev->group);
-		iom_sysfs_holder(sys, group, who, sizeof(who));
-		return iom_error(-EBUSY, "%s is held by %s; end it first", group, who);
 	case -EINVAL:
-		if (held(sys, node))
+		if (iom_vfio_node_is_held(sys, node) || iom_vfio_is_held(sys, dev->group))
 			return -EBUSY;
+		if (err == -EBUSY)
+			return iom_error(-EBUSY, "a device of group %u is in use", dev->group);
 		return iom_error(-EOPNOTSUPP, "the kernel does not let it be bound to an iommufd");
 	case -ENODEV:
 		return iom_error(-ENODEV, "it is gone, or no IOMMU covers it");
@@ -153,10 +99,10 @@ int iom_iommufd_open_device(struct iom_backend *backend, struct iom_backend_devi
 			    int iommufd, uint32_t ioas)
 {
 	const struct iom_sys *sys = backend->sys;
-	char node[NODE_MAX];
+	char node[IOM_VFIO_NODE_MAX];
 	int fd, ret;
 
-	ret = find_node(sys, dev->address, node);
+	ret = iom_vfio_device_node(sys, dev->address, node);
 	if (ret < 0)
 		return ret;
 	fd = open_node(sys, node);

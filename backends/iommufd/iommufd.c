@@ -208,7 +208,7 @@ static int iommufd_map(struct iom_backend *backend, const struct iom_backend_map
 	if (ret == -ENOTTY || (map->fd >= 0 && ret == -EINVAL))
 		ret = map_memory(backend, map);
 	if (ret == -ENOMEM)
-		return iom_memlock_user_error(backend->sys, map->length);
+		return iom_memlock_user_error(backend->sys, map->rest);
 	return ret ? iom_vfio_map_error(map, ret, left) : 0;
 }
 

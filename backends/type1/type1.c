@@ -233,12 +233,12 @@ static int explain_map(const struct iom_backend *backend, const struct iom_backe
 	case -ENOSPC:
 		return iom_error(-ENOSPC,
 				 "the kernel's limit of %" PRIu64
-				 " mappings is reached; map larger pieces, or raise "
-				 "vfio_iommu_type1.dma_entry_limit",
+				 " mappings is reached; map larger pieces (each unmap_granule is "
+				 "one), or raise vfio_iommu_type1.dma_entry_limit",
 				 t->entry_limit);
 	case -ENOMEM:
-		return t->vfio.is_iommufd ? iom_memlock_user_error(backend->sys, map->length)
-					  : iom_memlock_error(backend->sys, map->length);
+		return t->vfio.is_iommufd ? iom_memlock_user_error(backend->sys, map->rest)
+					  : iom_memlock_error(backend->sys, map->rest);
 	default:
 		return iom_vfio_map_error(map, err, left);
 	}

@@ -10,46 +10,13 @@
 #include "lib/error.h"
 #include "vfio.h"
 
-int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err)
-{
-	char who[64];
-
-	switch (err) {
-	case -ENOENT:
-	case -ENODEV:
-	case -ENXIO:
-		if (!strcmp(node, IOM_VFIO_IOMMUFD_NODE))
-			return iom_error(-EOPNOTSUPP,
-					 "there is no %s: the kernel has no iommufd (Linux 6.2 and "
-					 "later may), or it is not loaded (modprobe iommufd)",
-					 node);
-		return iom_error(-ENODEV, "%s is missing; load vfio-pci (modprobe vfio-pci)", node);
-	case -EACCES:
-	case -EPERM:
-		return iom_error(
-			-EACCES,
-			"permission denied on %s; run as root, or give this user access to it",
-			node);
-	case -EBUSY:
-		iom_sysfs_holder(sys, node, who, sizeof(who));
-		return iom_error(-EBUSY, "%s is held by %s; end it first", node, who);
-	case -EMFILE:
-	case -ENFILE:
-		return iom_error(-EMFILE, "cannot open %s: %s", node, strerror(-err));
-	case -ENOMEM:
-		return iom_error(-ENOMEM, "cannot open %s: %s", node, strerror(-err));
-	default:
-		return iom_error(-EIO, "cannot open %s: %s", node, strerror(-err));
-	}
-}
-
 int iom_vfio_open_group(const struct iom_sys *sys, unsigned int number, int *fd)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char node[32];
 	int group, ret;
 
-	snprintf(node, sizeof(node), "/dev/vfio/%u", number);
+	snprintf(node, sizeof(node), IOM_VFIO_GROUP_NODE, number);
 	group = iom_sys_open(sys, node, O_RDWR);
 	if (group < 0)
 		return iom_vfio_node_error(sys, node, group);

@@ -7,6 +7,8 @@
 
 #define IOM_VFIO_CONTAINER_NODE "/dev/vfio/vfio"
 #define IOM_VFIO_IOMMUFD_NODE "/dev/iommu"
+#define IOM_VFIO_GROUP_NODE "/dev/vfio/%u"
+#define IOM_VFIO_NODE_MAX 64
 
 struct iom_vfio_group {
 	struct iom_vfio_group *next;
@@ -59,6 +61,19 @@ int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left);
  * nothing, or less than was asked for, is a success to it.
  */
 int iom_vfio_check_unmap(int answer, uint64_t unmapped, uint64_t least, uint64_t most);
+
+/*
+ * A device's own node, by the name that sysfs has whenever it is bound to a VFIO driver; the node
+ * is there only if the kernel was built with VFIO_DEVICE_CDEV.
+ */
+int iom_vfio_device_node(const struct iom_sys *sys, const char *address,
+			 char node[IOM_VFIO_NODE_MAX]);
+
+/* Whether somebody is seen to have a node open, ourselves included; a sentence if so. */
+bool iom_vfio_node_is_held(const struct iom_sys *sys, const char *node);
+
+/* Whether a group's node, or the own node of a device in it, is held, seen or not. */
+bool iom_vfio_is_held(const struct iom_sys *sys, unsigned int group);
 
 /* The errno of a device node that cannot be opened, in a sentence. */
 int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err);

@@ -191,6 +191,14 @@ static enum outcome narrower_iommu(struct fixture *f)
 	iom_detach(dev);
 	EXPECT(last_iova(f) == wide);
 	OK(map_at(f, memory(f->page), f->page, wide - f->page + 1, NULL));
+
+	/* nor when the kernel has dropped the mappings with the last device */
+	dev = NULL;
+	iom_detach(f->dev);
+	REFUSED(attach(f, f->world->narrow, &dev), -EBUSY, f->world->narrow, "cannot reach");
+	EXPECT(!dev && counters(f).mappings == 2);
+	OK(attach(f, f->world->device, &f->dev));
+	EXPECT(last_iova(f) == wide);
 	return PASS;
 }
 

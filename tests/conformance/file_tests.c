@@ -159,6 +159,25 @@ static enum outcome half_open(struct fixture *f)
 	return PASS;
 }
 
+/* What devices may only read, the caller writes, where the file is open for that. */
+static enum outcome written_by_the_caller(struct fixture *f)
+{
+	int fd = make_file(f->page);
+	struct iom_region r;
+	struct rig rig;
+
+	TRY(rig_build(&rig, f, f->dev));
+	OK(iom_map_file(f->dom, fd, 0, f->page, IOM_MAP_READ, NULL, &r));
+	TRY(rig_misses(&rig, r.va, r.iova));
+	rig_prepare(&rig, r.va);
+	memcpy(r.va, rig.from, RIG_BYTES);
+	EXPECT(file_has(&rig, fd, 0));
+	TRY(rig_reads(&rig, rig.from, r.iova));
+	rig_release(&rig);
+	close(fd);
+	return PASS;
+}
+
 /* Sealed against writing, the file can be read by devices, not written. */
 static enum outcome sealed(struct fixture *f)
 {
@@ -217,7 +236,7 @@ static enum outcome bad_arguments(struct fixture *f)
 	REFUSED(iom_map_file(f->dom, 9999, 0, page, IOM_MAP_RW, NULL, NULL), -EINVAL,
 		"no open file");
 	REFUSED(iom_map_file(f->dom, pipes[0], 0, page, IOM_MAP_READ, NULL, NULL), -EINVAL,
-		"cannot be mapped");
+		"no regular file");
 	REFUSED(iom_map_file(f->dom, fd, 0, 0, IOM_MAP_RW, NULL, NULL), -EINVAL, "length");
 	REFUSED(iom_map_file(f->dom, fd, page / 2, page, IOM_MAP_RW, NULL, NULL), -EINVAL,
 		"map file");
@@ -330,6 +349,7 @@ const struct test file_tests[] = {
 	{ "file-dma-after-unmap", dma_after_unmap, NEEDS_EDU },
 	{ "file-offset-and-closed-descriptor", offset_and_closed, NEEDS_EDU },
 	{ "file-open-for-reading-only", half_open, NEEDS_EDU },
+	{ "file-that-the-caller-writes", written_by_the_caller, NEEDS_EDU },
 	{ "file-sealed-against-writing", sealed, NEEDS_DEVICE },
 	{ "file-past-its-end", past_the_end, NEEDS_DEVICE },
 	{ "file-bad-arguments", bad_arguments, NEEDS_DEVICE },

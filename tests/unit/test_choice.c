@@ -210,7 +210,7 @@ END_TEST
 /* Reasons that are too long are cut, and it still is a sentence. */
 START_TEST(long_reasons)
 {
-	static char text[400];
+	static char text[IOM_ERROR_MAX - 200];
 
 	memset(text, 'x', sizeof(text) - 1);
 	first.sentence = second.sentence = text;

@@ -52,6 +52,25 @@ static void mapped_and_detached(void)
 	iom_detach(rig.nvme);
 }
 
+/* Six pages, of which two and two go together. */
+static void to_cut(void)
+{
+	rig_start_cut(NULL, 2 * PAGE);
+	ck_assert_ok(map_fixed(memory, 6 * PAGE, FOUR_GIB, &first));
+}
+
+static void cut_already(void)
+{
+	to_cut();
+	ck_assert_ok(iom_unmap_range(rig.dom, FOUR_GIB + 2 * PAGE, 2 * PAGE));
+}
+
+static void cut_and_detached(void)
+{
+	cut_already();
+	iom_detach(rig.nvme);
+}
+
 static void with_two_devices(void)
 {
 	mapped();
@@ -83,6 +102,11 @@ static int unmap(void)
 static int unmap_range(void)
 {
 	return iom_unmap_range(rig.dom, FOUR_GIB, 3 * PAGE);
+}
+
+static int cut(void)
+{
+	return iom_unmap_range(rig.dom, FOUR_GIB + 2 * PAGE, 2 * PAGE);
 }
 
 static int unmap_all(void)
@@ -174,6 +198,14 @@ static void all_is_back(void)
 	ck_assert_works();
 }
 
+static void the_parts_are_back(void)
+{
+	ck_assert(dma_reads(NVME, FOUR_GIB, memory, 8));
+	ck_assert(dma_misses(NVME, FOUR_GIB + 2 * PAGE, 2 * PAGE));
+	ck_assert(dma_reads(NVME, FOUR_GIB + 4 * PAGE, memory + 4 * PAGE, 8));
+	ck_assert_works();
+}
+
 static void nothing_is_left(void)
 {
 	ck_assert_uint_eq(iom_sim_open_fds(rig.sim), 0);
@@ -223,6 +255,24 @@ static const struct step {
 	  { -ENOSPC, -ENOMEM, -EFAULT, -EIO },
 	  3,
 	  3 },
+	{ "map in pieces",
+	  to_cut,
+	  map_somewhere,
+	  map_again,
+	  NULL,
+	  { -ENOSPC, -ENOMEM, -EFAULT, -EIO },
+	  2,
+	  2 },
+	{ "attach again, with a hole",
+	  cut_and_detached,
+	  attach,
+	  unchanged_and_again,
+	  the_parts_are_back,
+	  { -ENODEV, -EBUSY, -EACCES, -EOPNOTSUPP, -EMFILE, -ENOMEM, -EIO, -ENOSPC, -EFAULT },
+	  10,
+	  7 },
+	{ "cut", to_cut, cut, quarantined, NULL, { -EIO }, 1, 1 },
+	{ "unmap parts", cut_already, unmap, quarantined, NULL, { -EIO }, 2, 2 },
 	{ "unmap", mapped, unmap, quarantined, NULL, { -EIO }, 1, 1 },
 	{ "unmap range", mapped, unmap_range, quarantined, NULL, { -EIO }, 1, 1 },
 	{ "unmap all", mapped, unmap_all, quarantined, NULL, { -EIO }, 1, 1 },
@@ -298,6 +348,44 @@ START_TEST(every_call)
 }
 END_TEST
 
+/*
+ * From the n-th call on nothing works any more: whatever that leaves, no descriptor, memory or mapping
+ * outlives the domain.
+ */
+static bool fail_from(const struct step *step, unsigned int n, int error)
+{
+	const struct iom_sim_failure failure = { .nth = n, .answer = error, .on = true };
+	bool hit;
+	int ret;
+
+	step->prepare();
+	iom_sim_fail(rig.sim, &failure);
+	ret = step->run();
+	hit = iom_sim_failed(rig.sim);
+	ck_assert_msg(ret >= 0 || is_documented(step, ret), "%s, from call %u on %s: %d, \"%s\"",
+		      step->name, n, strerror(-error), ret, iom_errmsg());
+	if (rig.dom)
+		iom_close(rig.dom);
+	rig.dom = NULL;
+	iom_sim_fail(rig.sim, NULL);
+	tear_down();
+	return hit;
+}
+
+START_TEST(every_call_from)
+{
+	unsigned int n;
+	size_t i;
+
+	memory = rig_memory(16 * PAGE);
+	for (i = 0; i < 3; i++) {
+		for (n = 1; n < MOST_CALLS && fail_from(&steps[_i], n, errors[i]); n++)
+			;
+		ck_assert_uint_lt(n, MOST_CALLS);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("failures");
@@ -305,6 +393,7 @@ int main(void)
 
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, every_call, 0, ARRAY_SIZE(steps));
+	tcase_add_loop_test(tcase, every_call_from, 0, ARRAY_SIZE(steps));
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

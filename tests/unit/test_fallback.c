@@ -57,7 +57,7 @@ static const struct {
 	  { "cannot have it translated", "taken", NULL } },
 	{ { .iommufd = true, .no_cdev = true, .no_type1 = true },
 	  "type1-iommufd",
-	  { "VFIO_DEVICE_CDEV", "/dev/vfio/vfio is missing", "taken" } },
+	  { "VFIO_DEVICE_CDEV", "there is no /dev/vfio/vfio", "taken" } },
 	{ { .iommufd = true, .no_isolated_msi = true, .unsafe_interrupts = true },
 	  "type1",
 	  { "iommufd.allow_unsafe_interrupts=1", "taken", NULL } },

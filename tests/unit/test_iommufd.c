@@ -150,7 +150,7 @@ static const struct {
 	  -EPERM,
 	  -EACCES,
 	  { "interrupts are not isolated", "iommufd.allow_unsafe_interrupts=1" } },
-	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EBUSY, -EBUSY, { "/dev/vfio/14 is held by", "" } },
+	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EBUSY, -EBUSY, { "a device of group 14 is in use", "" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EINVAL, -EOPNOTSUPP, { "bound to an iommufd", "" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -ENODEV, -ENODEV, { "gone", "IOMMU" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -ENOMEM, -ENOMEM, { "no memory", "" } },
@@ -361,6 +361,12 @@ static void by_bytes(struct iom_iommu_ioas_iova_ranges *arg, struct iom_iommu_io
 	arg->out_iova_alignment = 1;
 }
 
+static void odd(struct iom_iommu_ioas_iova_ranges *arg, struct iom_iommu_iova_range *v)
+{
+	(void)v;
+	arg->out_iova_alignment = 12288;
+}
+
 static const struct {
 	change_fn *change;
 	const char *word;
@@ -371,6 +377,7 @@ static const struct {
 	{ backwards, "unusable aperture" },
 	{ unaligned, "unusable aperture" },
 	{ by_bytes, "unusable aperture" },
+	{ odd, "alignment" },
 };
 
 static change_fn *change;
@@ -400,7 +407,7 @@ static const struct {
 	const char *words[2];
 	bool unknown; /* what the kernel has there now */
 } map_errors[] = {
-	{ -ENOMEM, -ENOMEM, { "16 KiB", "RLIMIT_MEMLOCK" }, false },
+	{ -ENOMEM, -ENOMEM, { "16 KiB", "no memory to pin" }, false },
 	{ -EFAULT, -EFAULT, { "not there", "written" }, false },
 	{ -EOPNOTSUPP, -EFAULT, { "cannot be pinned", "" }, false },
 	{ -EHWPOISON, -EFAULT, { "cannot be pinned", "" }, false },

@@ -195,7 +195,7 @@ START_TEST(refused)
 		const char *word;
 		bool unknown;
 	} cases[] = {
-		{ -ENOMEM, -ENOMEM, "RLIMIT_MEMLOCK", false },
+		{ -ENOMEM, -ENOMEM, "no memory to pin", false },
 		{ -EFAULT, -EFAULT, "not there", false },
 		{ -EBADF, -EIO, "refuses IOVA", false },
 		{ -EEXIST, -EIO, "something else mapped", true },

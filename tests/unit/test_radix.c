@@ -235,6 +235,47 @@ START_TEST(contiguity_saturates)
 END_TEST
 
 /* A neighbour that happens to continue both sides is another mapping. */
+/* ---- Ends that come nearer --------------------------------------------------------------------- */
+
+/*
+ * Claimed in pieces of largest, and cut at multiples of that: from nowhere in front of the end, however far,
+ * does what is told reach beyond it; nor less far than it should.
+ */
+START_TEST(shortened)
+{
+	static const struct {
+		uint64_t largest, length, phase;
+	} cases[] = {
+		{ 0x1000, 64 * MIB, 0 },    { 0x10000, 64 * MIB, 0x1000 },
+		{ 2 * MIB, 6 * GIB, 0 },    { 2 * MIB, 64 * MIB, 0x1000 },
+		{ 64 * MIB, 6 * GIB, 0 },   { GIB, 8 * GIB, 0 },
+		{ 8 * GIB, 2048 * GIB, 0 },
+	};
+	const uint64_t key = 0x100000000000, value = 0x200000000000 + cases[_i].phase;
+	const uint64_t largest = cases[_i].largest;
+	uint64_t random = random_start(), end = cases[_i].length, at, n, taken;
+
+	for (at = 0; at < end; at += largest)
+		ck_assert_int_eq(iom_radix_claim(&radix, key + at, largest, value + at, &taken), 0);
+	iom_radix_publish(&radix, key, end, value);
+	while (end > largest) {
+		end -= largest * (1 + random_below(&random, 3));
+		if (!end || end > cases[_i].length)
+			break;
+		iom_radix_shorten(&radix, key, end, value, largest);
+		for (n = 0; n < 10; n++) {
+			at = random_below(&random, end);
+			check_hit(key + at, end - at, value + at);
+			/* and near the end */
+			at = end - 1 - random_below(&random, end < 8 * MIB ? end : 8 * MIB);
+			check_hit(key + at, end - at, value + at);
+		}
+		if (cases[_i].length / largest > 1000)
+			end -= largest * random_below(&random, end / largest / 4 + 1);
+	}
+}
+END_TEST
+
 START_TEST(neighbours_are_not_joined)
 {
 	map(0x200000, 2 * MIB, 0x80200000);
@@ -344,6 +385,7 @@ int main(void)
 	tcase_add_test(tcase, keys_too_wide);
 	tcase_add_test(tcase, large_pages_are_single_slots);
 	tcase_add_test(tcase, contiguity_saturates);
+	tcase_add_loop_test(tcase, shortened, 0, 7);
 	tcase_add_test(tcase, neighbours_are_not_joined);
 	tcase_add_test(tcase, large_after_small);
 	tcase_add_test(tcase, taken_says_where);

@@ -225,9 +225,24 @@ END_TEST
 
 /* ---- Files as memory ---------------------------------------------------------------------------- */
 
+/* Of a few pages. */
 static bool is_there(const void *p, size_t length)
 {
-	return msync((void *)(uintptr_t)p, length, MS_ASYNC) == 0;
+	unsigned char resident[32];
+
+	return mincore((void *)(uintptr_t)p, length, resident) == 0;
+}
+
+static int map_file(int fd, uint64_t offset, size_t length, bool writable, void **p)
+{
+	const struct iom_file_part part = {
+		.fd = fd,
+		.offset = offset,
+		.length = length,
+		.align = 65536,
+	};
+
+	return sys->map_file(sys->ctx, &part, writable, p);
 }
 
 /* Shared with the file, written where that was asked for, and not there in a child. */
@@ -243,8 +258,9 @@ START_TEST(mapped_files)
 	ck_assert_int_eq(ftruncate(fd, (off_t)(4 * page)), 0);
 	ck_assert_int_eq(pwrite(fd, "file", 5, (off_t)page), 5);
 
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, page, 2 * page, true, &p), 0);
+	ck_assert_int_eq(map_file(fd, page, 2 * page, true, &p), 0);
 	ck_assert_str_eq(p, "file");
+	ck_assert_uint_eq((uintptr_t)p & 65535, 0);
 	strcpy(p, "memory");
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
@@ -254,23 +270,46 @@ START_TEST(mapped_files)
 	ck_assert_int_eq(status, 0);
 	sys->free_pages(sys->ctx, p, 2 * page);
 	ck_assert(!is_there(p, page));
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, page, page, false, &p), 0);
+	ck_assert_int_eq(map_file(fd, page, page, false, &p), 0);
 	ck_assert_str_eq(p, "memory");
 	sys->free_pages(sys->ctx, p, page);
 	close(fd);
 
 	before = p;
 	errno = 77;
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, false, &p), -EBADF);
+	ck_assert_int_eq(map_file(fd, 0, page, false, &p), -EBADF);
 	fd = open(in_folder("mapped"), O_RDONLY | O_CLOEXEC);
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, true, &p), -EACCES);
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 1, page, false, &p), -EINVAL);
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, (size_t)1 << 60, false, &p), -ENOMEM);
+	ck_assert_int_eq(map_file(fd, 0, page, true, &p), -EACCES);
+	ck_assert_int_eq(map_file(fd, 1, page, false, &p), -EINVAL);
+	ck_assert_int_lt(map_file(fd, 0, (size_t)1 << 60, false, &p), 0);
 	ck_assert_ptr_eq(p, before);
-	ck_assert_int_eq(sys->map_file(sys->ctx, fd, 0, page, false, &p), 0);
+	ck_assert_int_eq(map_file(fd, 0, page, false, &p), 0);
 	sys->free_pages(sys->ctx, p, page);
 	ck_assert_int_eq(errno, 77);
 	close(fd);
+}
+END_TEST
+
+START_TEST(what_files_are)
+{
+	struct iom_file_info info = { .size = 77 };
+	int fd, pipes[2];
+
+	fd = open(in_folder("file"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, 12345), 0);
+	ck_assert_int_eq(pipe(pipes), 0);
+	errno = 77;
+	ck_assert_int_eq(sys->file_info(sys->ctx, pipes[0], &info), -EOPNOTSUPP);
+	ck_assert_int_eq(sys->file_info(sys->ctx, -1, &info), -EBADF);
+	ck_assert_uint_eq(info.size, 77);
+	ck_assert_int_eq(sys->file_info(sys->ctx, fd, &info), 0);
+	ck_assert_uint_eq(info.size, 12345);
+	ck_assert_uint_eq(info.page, (uint64_t)sysconf(_SC_PAGESIZE));
+	ck_assert_int_eq(errno, 77);
+	close(fd);
+	close(pipes[0]);
+	close(pipes[1]);
 }
 END_TEST
 
@@ -287,6 +326,7 @@ int main(void)
 	tcase_add_test(tcase, folders);
 	tcase_add_test(tcase, pages);
 	tcase_add_test(tcase, mapped_files);
+	tcase_add_test(tcase, what_files_are);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

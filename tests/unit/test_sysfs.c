@@ -272,15 +272,36 @@ START_TEST(pci_memory)
 	static const uint64_t expected[] = { 0x100000000, 0x100003fff, 0xfebd0000,
 					     0xfebd0fff,  0x10,        0x1f };
 	struct ranges ranges = { .n = 0 };
+	bool all = true;
 
 	sys = fake_files(decoders);
-	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges));
+	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges, &all));
 	ck_assert_uint_eq(ranges.n, ARRAY_SIZE(expected));
 	ck_assert_mem_eq(ranges.v, expected, sizeof(expected));
+	ck_assert(!all);
 
 	ranges = (struct ranges){ .answer = -ENOMEM };
-	ck_assert_int_eq(iom_sysfs_pci_memory(&sys, note_range, &ranges), -ENOMEM);
+	ck_assert_int_eq(iom_sysfs_pci_memory(&sys, note_range, &ranges, &all), -ENOMEM);
 	ck_assert_uint_eq(ranges.n, 2);
+}
+END_TEST
+
+/* Without descriptors or memory, an answer would leave something out. */
+START_TEST(pci_memory_that_cannot_be_read)
+{
+	static const int errors[][2] = {
+		{ -EMFILE, -EMFILE }, { -ENFILE, -EMFILE }, { -ENOMEM, -ENOMEM }, { -EIO, -EIO }
+	};
+	const struct fake_file files[] = {
+		{ "/sys/bus/pci/devices/0000:00:03.0/resource", NULL, errors[_i][0] },
+		{ NULL, NULL, 0 },
+	};
+	struct ranges ranges = { .n = 0 };
+	bool all = true;
+
+	sys = fake_files(files);
+	ck_assert_fails(iom_sysfs_pci_memory(&sys, note_range, &ranges, &all), errors[_i][1],
+			"0000:00:03.0/resource");
 }
 END_TEST
 
@@ -288,9 +309,10 @@ START_TEST(pci_memory_without_sysfs)
 {
 	static const struct fake_file nothing[] = { { NULL, NULL, 0 } };
 	struct ranges ranges = { .n = 0 };
+	bool all = true;
 
 	sys = fake_files(nothing);
-	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges));
+	ck_assert_ok(iom_sysfs_pci_memory(&sys, note_range, &ranges, &all));
 	ck_assert_uint_eq(ranges.n, 0);
 }
 END_TEST
@@ -311,6 +333,7 @@ int main(void)
 	tcase_add_test(sysfs, holder);
 	tcase_add_test(sysfs, holder_without_proc);
 	tcase_add_test(sysfs, pci_memory);
+	tcase_add_loop_test(sysfs, pci_memory_that_cannot_be_read, 0, 4);
 	tcase_add_test(sysfs, pci_memory_without_sysfs);
 	suite_add_tcase(suite, address);
 	suite_add_tcase(suite, sysfs);

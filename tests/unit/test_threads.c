@@ -313,6 +313,8 @@ START_TEST(cuts)
 
 	tear_down();
 	rig_start_cut(NULL, GRANULE);
+	stop = 0;
+	memset(turns, 0, sizeof(turns));
 	seed = random_start();
 	memory = rig_memory(GRANULES * GRANULE);
 	ck_assert_ok(map_fixed(memory, GRANULES * GRANULE, 8 * GIB, NULL));
