@@ -110,7 +110,7 @@ static enum outcome judge(enum verdict verdict, enum outcome outcome, char *reas
 	char was[512];
 
 	if (verdict == MUST_RUN && outcome == NOT_APPLICABLE) {
-		snprintf(was, sizeof(was), "%s", reason);
+		snprintf(was, sizeof(was), "%.500s", reason);
 		snprintf(reason, n, "not applicable, but it should be: %s", was);
 		return FAIL;
 	}
