@@ -138,10 +138,10 @@ struct iom_open_opts {
 	/*
 	 * What may be unmapped apart.  0: whole mappings only.  Else a power of two, 4096 or more:
 	 * iom_unmap_range() may begin and end at any IOVA that is a multiple of it (and of the
-	 * largest that iom_page_size() has been).  Automatic IOVAs are then congruent to the addresses modulo the
-	 * granule, if one lies inside the memory, so that multiples are the same in both.  No
-	 * kernel but POWER's cuts a mapping, so each one costs a kernel call, and an entry of
-	 * entry_limit, for every granule that it touches.
+	 * largest that iom_page_size() has been).  Automatic IOVAs are then congruent to the
+	 * addresses modulo the granule, if one lies inside the memory, so that multiples are the
+	 * same in both.  The kernel does not cut mappings, so each one costs a kernel call, and an
+	 * entry of entry_limit, for every granule that it touches.
 	 */
 	uint64_t unmap_granule;
 };
@@ -264,7 +264,7 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 
 /*
  * What the device may do with the memory.  Some IOMMUs cannot keep it from reading what it may
- * write (VT-d before Linux 6.16).
+ * write (VT-d before Linux 6.16, or with first-stage tables).
  */
 #define IOM_MAP_READ 0x1u
 #define IOM_MAP_WRITE 0x2u
@@ -279,8 +279,8 @@ struct iom_map_opts {
 	iom_iova_t limit; /* the last IOVA that the mapping may use; 0: no limit but the devices' */
 	/*
 	 * NULL, or the only device that uses the mapping: then its dma_bits, as they are now,
-	 * count, not those of the narrowest device, and a narrower one may be attached later.  The other devices can reach
-	 * the memory as well, as far as they can drive the IOVA.
+	 * count, not those of the narrowest device, and a narrower one may be attached later.  The
+	 * other devices can reach the memory as well, as far as they can drive the IOVA.
 	 */
 	const struct iom_device *only;
 };
@@ -325,9 +325,10 @@ struct iom_region {
  * only.
  *
  * -EINVAL (va is NULL; alignment; length 0; unknown flags; neither READ nor WRITE; opts->iova
- * without IOM_MAP_FIXED, or this without opts; opts->only is not attached), -E2BIG, -ERANGE, -EEXIST (also while another thread
- * maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV (nothing attached), -EIO (also
- * instead of the first error, if the kernel refused to undo), -EPERM.
+ * without IOM_MAP_FIXED, or this without opts; opts->only is not attached), -E2BIG, -ERANGE,
+ * -EEXIST (also while another thread maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV
+ * (nothing attached), -EIO (also instead of the first error, if the kernel refused to undo),
+ * -EPERM.
  */
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
 	    const struct iom_map_opts *opts, struct iom_region *region);
@@ -345,17 +346,17 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  * with IOM_MAP_WRITE.  Where it is open for writing, the caller can write at region->va whatever
  * the flags say; else only read.
  *
- * As iom_map(), and: -EINVAL (fd is no open regular file; offset; it cannot be mapped), -EACCES
- * (it is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address
- * space).
+ * As iom_map(), and: -EINVAL (fd is no open regular file; offset; it cannot be mapped), -EACCES (it
+ * is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address space,
+ * or too few huge pages).
  */
 int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t length,
 		 unsigned int flags, const struct iom_map_opts *opts, struct iom_region *region);
 
 /*
- * Unmap a region, or what iom_unmap_range() has left of it.  When it returns 0, the device cannot reach the memory any more, and the IOVA may
- * be given out again.  -ENOENT, too, is returned only once the device cannot: a call that meets the
- * same unmap under way in another thread waits for it.
+ * Unmap a region, or what iom_unmap_range() has left of it.  When it returns 0, the device cannot
+ * reach the memory any more, and the IOVA may be given out again.  -ENOENT, too, is returned only
+ * once the device cannot: a call that meets the same unmap under way in another thread waits for it.
  *
  * Have the device stop using the memory before: what it still tries to reach afterwards faults in
  * the IOMMU, as the kernel's log says.
