@@ -105,7 +105,8 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 	}
 	if (!iom_placement_possible(&dom->automatic, &place))
 		return iom_error(-ERANGE,
-				 "no aperture below the limit of 0x%" PRIx64 " is that large",
+				 "no aperture below the limit of 0x%" PRIx64
+				 " is that large (page 0 is not used)",
 				 rq->limit);
 	return iom_error(-ENOSPC,
 			 "no free IOVA range below the limit of 0x%" PRIx64

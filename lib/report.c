@@ -143,7 +143,7 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 
 		add(text, "aperture: 0x%" PRIx64 " to 0x%" PRIx64 ", pages of ", a->start, a->last);
 		add_page_sizes(text, a->page_sizes);
-		add(text, "\n");
+		add(text, a->flags & IOM_APERTURE_LARGER_PAGES ? " or larger\n" : "\n");
 	}
 	if (dom->reach != UINT64_MAX)
 		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n",

@@ -44,7 +44,10 @@ static int explain_bind(const struct iom_sys *sys, const struct iom_backend_devi
 		if (iom_vfio_node_is_held(sys, node) || iom_vfio_is_held(sys, dev->group))
 			return -EBUSY;
 		if (err == -EBUSY)
-			return iom_error(-EBUSY, "a device of group %u is in use", dev->group);
+			return iom_error(-EBUSY,
+					 "a device of group %u is held by somebody else, or was "
+					 "just now; end it first",
+					 dev->group);
 		return iom_error(-EOPNOTSUPP, "the kernel does not let it be bound to an iommufd");
 	case -ENODEV:
 		return iom_error(-ENODEV, "it is gone, or no IOMMU covers it");

@@ -150,7 +150,7 @@ static const struct {
 	  -EPERM,
 	  -EACCES,
 	  { "interrupts are not isolated", "iommufd.allow_unsafe_interrupts=1" } },
-	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EBUSY, -EBUSY, { "a device of group 14 is in use", "" } },
+	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EBUSY, -EBUSY, { "a device of group 14 is held by", "" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -EINVAL, -EOPNOTSUPP, { "bound to an iommufd", "" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -ENODEV, -ENODEV, { "gone", "IOMMU" } },
 	{ IOM_VFIO_DEVICE_BIND_IOMMUFD, -ENOMEM, -ENOMEM, { "no memory", "" } },

@@ -78,12 +78,18 @@ unpack_source()
 # run_recipe TMP: shows how far it is.
 run_recipe()
 {
+	local line n=0
+
+	# Not by awk: Debian's reads a pipe in large pieces.
 	sh "$recipe" "$1/source" "$1/headers" "$1/work" 2>&1 | tee -a "$MODULES_LOG" |
-		awk -v indent="${INDENT:-}" '
-			/^  CC \[M\] .*\/[a-z][a-z0-9_]*\.o$/ && ++n % 5 == 0 {
-				print indent n " files compiled"
-				fflush()
-			}'
+		while read -r line; do
+			case $line in
+			"CC [M]"*.mod.o) ;;
+			"CC [M]"*.o)
+				n=$((n + 1))
+				[ $((n % 5)) != 0 ] || say "$n files compiled" ;;
+			esac
+		done
 }
 
 # add_rebuilt TMP STOCK RELEASE: TMP/root, which is STOCK (sharing its files) and the modules.
