@@ -68,21 +68,18 @@ static bool exceeds(const struct iom_sys *sys, const char *label, uint64_t need,
 	if (!proc_number(sys, "/proc/self/status", label, 10, used_kib))
 		*used_kib = 0;
 	/* no number: unlimited */
-	return proc_number(sys, "/proc/self/limits", "Max locked memory", 10, limit) &&
+	return !is_exempt(sys) &&
+	       proc_number(sys, "/proc/self/limits", "Max locked memory", 10, limit) &&
 	       (*used_kib << 10) + need > *limit;
-}
-
-static int no_memory(uint64_t need)
-{
-	return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB", need >> 10);
 }
 
 int iom_memlock_error(const struct iom_sys *sys, uint64_t need)
 {
 	uint64_t limit, locked_kib;
 
-	if (is_exempt(sys) || !exceeds(sys, "VmLck:", need, &locked_kib, &limit))
-		return no_memory(need);
+	if (!exceeds(sys, "VmLck:", need, &locked_kib, &limit))
+		return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB",
+				 need >> 10);
 	return iom_error(-ENOMEM,
 			 "locking %" PRIu64 " KiB more, beside the %" PRIu64
 			 " KiB locked now, exceeds RLIMIT_MEMLOCK, which is %" PRIu64
@@ -95,7 +92,8 @@ int iom_memlock_user_error(const struct iom_sys *sys, uint64_t need)
 	uint64_t limit, pinned_kib;
 
 	if (is_exempt(sys))
-		return no_memory(need);
+		return iom_error(-ENOMEM, "the kernel has no memory to pin %" PRIu64 " KiB",
+				 need >> 10);
 	if (!exceeds(sys, "VmPin:", need, &pinned_kib, &limit))
 		return iom_error(-ENOMEM,
 				 "the kernel has no memory to pin %" PRIu64

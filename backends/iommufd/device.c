@@ -22,7 +22,7 @@ static int open_node(const struct iom_sys *sys, const char *node)
 		return iom_error(-EOPNOTSUPP,
 				 "there is no %s: the kernel was built without VFIO_DEVICE_CDEV",
 				 node);
-	return fd < 0 ? iom_vfio_node_error(node, fd) : fd;
+	return fd < 0 ? iom_vfio_node_error(sys, node, fd) : fd;
 }
 
 /* Somebody else does DMA in the group, or may; or the interrupts of its devices are not isolated. */
@@ -33,14 +33,15 @@ static int explain_refusal(const struct iom_sys *sys, unsigned int group)
 	return iom_vfio_not_isolated(group, "iommufd");
 }
 
-static int explain_bind(const struct iom_sys *sys, const struct iom_backend_device *dev, int err)
+static int explain_bind(const struct iom_sys *sys, const struct iom_backend_device *dev,
+			const char *node, int err)
 {
 	switch (err) {
 	case -EPERM:
 		return explain_refusal(sys, dev->group);
 	case -EBUSY:
 	case -EINVAL:
-		if (iom_vfio_is_held(sys, dev->group))
+		if (iom_vfio_node_is_held(sys, node) || iom_vfio_is_held(sys, dev->group))
 			return -EBUSY;
 		if (err == -EBUSY)
 			return iom_error(-EBUSY,
@@ -113,7 +114,7 @@ int iom_iommufd_open_device(struct iom_backend *backend, struct iom_backend_devi
 	ret = bind(sys, fd, iommufd);
 	if (ret) {
 		iom_sys_close(sys, fd);
-		return explain_bind(sys, dev, ret);
+		return explain_bind(sys, dev, node, ret);
 	}
 	ret = attach(sys, fd, ioas);
 	if (ret) {

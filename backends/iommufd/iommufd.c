@@ -38,7 +38,7 @@ static int open_ioas(struct iom_backend *backend, struct iommufd *u)
 		return 0;
 	fd = iom_sys_open(backend->sys, IOM_VFIO_IOMMUFD_NODE, O_RDWR);
 	if (fd < 0)
-		return iom_vfio_node_error(IOM_VFIO_IOMMUFD_NODE, fd);
+		return iom_vfio_node_error(backend->sys, IOM_VFIO_IOMMUFD_NODE, fd);
 	ret = iom_sys_ioctl(backend->sys, fd, IOM_IOMMU_IOAS_ALLOC, &arg);
 	if (ret) {
 		iom_sys_close(backend->sys, fd);

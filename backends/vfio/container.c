@@ -15,7 +15,7 @@ int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio)
 
 	fd = iom_sys_open(sys, vfio->node, O_RDWR);
 	if (fd < 0)
-		return iom_vfio_node_error(vfio->node, fd);
+		return iom_vfio_node_error(sys, vfio->node, fd);
 	version = iom_sys_ioctl(sys, fd, VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION) {
 		iom_sys_close(sys, fd);

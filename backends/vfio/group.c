@@ -18,10 +18,8 @@ int iom_vfio_open_group(const struct iom_sys *sys, unsigned int number, int *fd)
 
 	snprintf(node, sizeof(node), IOM_VFIO_GROUP_NODE, number);
 	group = iom_sys_open(sys, node, O_RDWR);
-	if (group == -EBUSY && iom_vfio_is_held(sys, number))
-		return -EBUSY;
 	if (group < 0)
-		return iom_vfio_node_error(node, group);
+		return iom_vfio_node_error(sys, node, group);
 	ret = iom_sys_ioctl(sys, group, VFIO_GROUP_GET_STATUS, &status);
 	if (ret < 0)
 		ret = iom_error(-EIO, "%s does not tell its status: %s", node, strerror(-ret));

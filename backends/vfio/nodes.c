@@ -34,8 +34,7 @@ int iom_vfio_device_node(const struct iom_sys *sys, const char *address,
 	return iom_sysfs_error(folder, ret);
 }
 
-/* Whether somebody is seen to have a node open, ourselves included; a sentence if so. */
-static bool node_is_held(const struct iom_sys *sys, const char *node)
+bool iom_vfio_node_is_held(const struct iom_sys *sys, const char *node)
 {
 	char who[64];
 
@@ -50,7 +49,7 @@ static int find_held(void *arg, const char *address)
 	const struct iom_sys *sys = arg;
 	char node[IOM_VFIO_NODE_MAX];
 
-	return iom_vfio_device_node(sys, address, node) == 0 && node_is_held(sys, node);
+	return iom_vfio_device_node(sys, address, node) == 0 && iom_vfio_node_is_held(sys, node);
 }
 
 /* Who is in a namespace or under a user that we cannot look into is still there. */
@@ -69,7 +68,7 @@ bool iom_vfio_is_held(const struct iom_sys *sys, unsigned int group)
 	char node[IOM_VFIO_NODE_MAX];
 
 	snprintf(node, sizeof(node), IOM_VFIO_GROUP_NODE, group);
-	if (node_is_held(sys, node) ||
+	if (iom_vfio_node_is_held(sys, node) ||
 	    iom_sysfs_group_members(sys, group, find_held, (void *)(uintptr_t)sys) == 1)
 		return true;
 	if (!is_busy(sys, node))
@@ -96,8 +95,10 @@ static int missing(const char *node)
 			 node, option);
 }
 
-int iom_vfio_node_error(const char *node, int err)
+int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err)
 {
+	unsigned int group;
+
 	switch (err) {
 	case -ENOENT:
 	case -ENODEV:
@@ -110,6 +111,8 @@ int iom_vfio_node_error(const char *node, int err)
 			"permission denied on %s; run as root, or give this user access to it",
 			node);
 	case -EBUSY:
+		if (sscanf(node, IOM_VFIO_GROUP_NODE, &group) == 1 && iom_vfio_is_held(sys, group))
+			return -EBUSY;
 		return iom_error(-EBUSY, "%s is held by another process; end it first", node);
 	case -EMFILE:
 	case -ENFILE:

@@ -69,14 +69,14 @@ int iom_vfio_check_unmap(int answer, uint64_t unmapped, uint64_t least, uint64_t
 int iom_vfio_device_node(const struct iom_sys *sys, const char *address,
 			 char node[IOM_VFIO_NODE_MAX]);
 
-/*
- * Whether a group's node, or the own node of a device in it, is held, seen or not, ourselves
- * included; a sentence if so.
- */
+/* Whether somebody is seen to have a node open, ourselves included; a sentence if so. */
+bool iom_vfio_node_is_held(const struct iom_sys *sys, const char *node);
+
+/* Whether a group's node, or the own node of a device in it, is held, seen or not. */
 bool iom_vfio_is_held(const struct iom_sys *sys, unsigned int group);
 
 /* The errno of a device node that cannot be opened, in a sentence. */
-int iom_vfio_node_error(const char *node, int err);
+int iom_vfio_node_error(const struct iom_sys *sys, const char *node, int err);
 
 /* Open a group's node, and check that it is viable; a sentence on failure. */
 int iom_vfio_open_group(const struct iom_sys *sys, unsigned int number, int *fd);
