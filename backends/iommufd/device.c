@@ -48,7 +48,10 @@ static int explain_bind(const struct iom_sys *sys, const struct iom_backend_devi
 					 "a device of group %u is held by somebody else, or was "
 					 "just now; end it first",
 					 dev->group);
-		return iom_error(-EOPNOTSUPP, "the kernel does not let it be bound to an iommufd");
+		return iom_error(
+			-EOPNOTSUPP,
+			"the kernel does not let it be bound to an iommufd, unless it is held by "
+			"somebody who let go just now: then try again");
 	case -ENODEV:
 		return iom_error(-ENODEV, "it is gone, or no IOMMU covers it");
 	case -ENOMEM:
