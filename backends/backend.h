@@ -7,8 +7,8 @@
  * turns that into kernel calls, checks what the kernel answers, and explains a refusal in one
  * sentence (iom_error), which the core prefixes with what was being done.
  *
- * Locks: attach, detach, apertures, unmap_all, close_device and destroy are called with the
- * domain's topology lock held for writing, so alone.  map and unmap are called with it held for
+ * Locks: attach, detach, apertures, add_aperture, unmap_all, close_device and destroy are called with
+ * the domain's topology lock held for writing, so alone.  wants_aperture, map and unmap are called with it held for
  * reading: from several threads at once, on disjoint ranges.
  */
 #ifndef IOM_BACKEND_H
@@ -25,10 +25,19 @@
 
 struct iom_backend_ops;
 
+/* What the caller expects of the domain, for windows to be planned by. */
+struct iom_backend_plan {
+	uint64_t bytes; /* mapped at once */
+	uint64_t page;  /* the page size of most of it */
+	uint64_t base;  /* the smallest page that memory of this machine has */
+	bool stated;    /* by the caller, and not by default */
+};
+
 struct iom_backend {
 	const struct iom_backend_ops *ops;
 	const struct iom_sys *sys;
 	const struct iom_log *log;
+	struct iom_backend_plan plan;
 	/* aligned for anything, ops->priv_size bytes, zeroed */
 	void *priv;
 };
@@ -48,10 +57,23 @@ struct iom_backend_map {
 	int fd;             /* -1, or the file that is mapped at va */
 	uint64_t offset;    /* and from where in it */
 	uint64_t rest;      /* length, and what will be mapped right after it for the same call */
+	uint64_t backing;   /* the smallest page behind va, if IOM_CAP_BACKING asks for it */
 };
+
+/* Memory that is about to be mapped, wherever there is room. */
+struct iom_backend_wish {
+	uint64_t length;
+	uint64_t backing; /* the smallest page behind it */
+	uint64_t reach;   /* the last IOVA that may be used */
+	bool full;        /* there was no room in the apertures that there are */
+};
+
+/* Capabilities, so that the core never asks which backend it has. */
+#define IOM_CAP_BACKING 0x1u /* a page of the IOMMU must not be larger than those of the memory */
 
 struct iom_backend_ops {
 	const char *name;
+	unsigned int caps;
 	size_t priv_size; /* the core allocates the backend's own state */
 
 	/*
@@ -73,6 +95,15 @@ struct iom_backend_ops {
 
 	/* Add what can be mapped for all attached devices to an empty set; freed by the caller. */
 	int (*apertures)(struct iom_backend *backend, struct iom_aperture_set *set);
+
+	/*
+	 * Where apertures are made: whether memory like this deserves one that is not there yet;
+	 * then make it, or explain why not.  After a refusal it is not wished for again.  NULL: all
+	 * apertures are there from the beginning.
+	 */
+	bool (*wants_aperture)(const struct iom_backend *backend,
+			       const struct iom_backend_wish *wish);
+	int (*add_aperture)(struct iom_backend *backend, const struct iom_backend_wish *wish);
 
 	/* All or nothing; *left becomes true if the kernel may have kept a part of what failed. */
 	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
@@ -107,6 +138,8 @@ struct iom_backend_ops {
 extern const struct iom_backend_ops *const iom_backends[];
 
 extern const struct iom_backend_ops iom_backend_iommufd;
+extern const struct iom_backend_ops iom_backend_powernv;
+extern const struct iom_backend_ops iom_backend_pseries;
 extern const struct iom_backend_ops iom_backend_type1;
 extern const struct iom_backend_ops iom_backend_type1_iommufd;
 

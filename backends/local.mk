@@ -22,3 +22,19 @@ libiommu_core_la_SOURCES += \
 	%D%/iommufd/device.c \
 	%D%/iommufd/device.h \
 	%D%/iommufd/iommufd.c
+
+# What the two POWER platforms share, and their policies.
+libiommu_core_la_SOURCES += \
+	%D%/spapr/container.c \
+	%D%/spapr/container.h \
+	%D%/spapr/machine.c \
+	%D%/spapr/machine.h \
+	%D%/spapr/records.c \
+	%D%/spapr/records.h \
+	%D%/spapr/slabs.c \
+	%D%/spapr/slabs.h \
+	%D%/spapr/spapr.c \
+	%D%/spapr/spapr.h \
+	%D%/spapr/windows.c \
+	%D%/powernv/powernv.c \
+	%D%/pseries/pseries.c

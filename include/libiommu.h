@@ -144,6 +144,18 @@ struct iom_open_opts {
 	 * entry of entry_limit, for every granule that it touches.
 	 */
 	uint64_t unmap_granule;
+	/*
+	 * For POWER, where memory is mapped through DMA windows of limited size: how many bytes
+	 * will be mapped at once, and the page size of most of it.  If one is given, a window for
+	 * it is made at the first attach; if need be in the place of the default one, which else
+	 * serves all memory.  0: the machine's memory, but no more than 2^20 pages; and the huge
+	 * page size if the machine has huge pages reserved, else its page size; a window for that
+	 * is made when it is first needed, beside the default one only.  On pSeries the time to
+	 * make a window, and to take it down, grows with its size even when it is empty: about a
+	 * second for 2^20 pages.
+	 */
+	uint64_t expect_bytes;
+	uint64_t expect_page;
 };
 
 /*

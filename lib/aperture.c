@@ -138,13 +138,21 @@ const struct iom_aperture *iom_aperture_containing(const struct iom_aperture_set
 	return NULL;
 }
 
+bool iom_aperture_takes(const struct iom_aperture_set *set, uint64_t start, uint64_t length,
+			uint64_t va)
+{
+	const struct iom_aperture *a = iom_aperture_containing(set, start, start + length - 1);
+
+	return a && !((start | length | va) & (iom_smallest_page(a->page_sizes) - 1));
+}
+
 uint64_t iom_aperture_unit(const struct iom_aperture_set *set)
 {
 	uint64_t unit = 0;
 	size_t i;
 
 	for (i = 0; i < set->n; i++)
-		if (iom_smallest_page(set->v[i].page_sizes) > unit)
+		if (!unit || iom_smallest_page(set->v[i].page_sizes) < unit)
 			unit = iom_smallest_page(set->v[i].page_sizes);
 	return unit;
 }

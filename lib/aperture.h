@@ -35,7 +35,11 @@ void iom_aperture_free(struct iom_aperture_set *set);
 const struct iom_aperture *iom_aperture_containing(const struct iom_aperture_set *set,
 						   uint64_t start, uint64_t last);
 
-/* The largest of the smallest page sizes: what every mapping must be a multiple of; 0 if empty. */
+/* Whether [start, start + length) lies within one, in whole pages of it, and so does the memory. */
+bool iom_aperture_takes(const struct iom_aperture_set *set, uint64_t start, uint64_t length,
+			uint64_t va);
+
+/* The smallest page of all: no mapping is smaller; 0 if empty. */
 uint64_t iom_aperture_unit(const struct iom_aperture_set *set);
 
 /* The smallest page size of an aperture. */

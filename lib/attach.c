@@ -9,7 +9,9 @@
 #include "domain.h"
 #include "error.h"
 #include "options.h"
+#include "pages.h"
 #include "pieces.h"
+#include "plan.h"
 #include "view.h"
 
 #define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
@@ -52,6 +54,8 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 	if (!backend)
 		return NULL;
 	*backend = (struct iom_backend){ .ops = ops, .sys = dom->sys, .log = &dom->log };
+	if (ops->wants_aperture)
+		backend->plan = iom_plan(dom->sys, &dom->expected);
 	backend->priv = calloc(1, ops->priv_size);
 	if (!backend->priv) {
 		free(backend);
@@ -72,7 +76,9 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		ret = iom_pieces_map(dom, &map, &left);
+		if (iom_needs_backing(dom))
+			map.backing = iom_backing_page(dom->sys, map.va, map.length);
+		ret = iom_pieces_map(dom, &map, span->cut, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
 					     map.iova);
@@ -131,6 +137,23 @@ fail:
 	return ret;
 }
 
+/* What the caller expects is made at once; where it cannot be, what there is must do. */
+static void widen_as_expected(struct iom_domain *dom)
+{
+	const struct iom_backend_wish wish = {
+		.backing = dom->backend->plan.page,
+		.reach = dom->reach,
+	};
+	struct iom_kept_error kept;
+
+	if (!dom->backend->ops->wants_aperture || !dom->backend->plan.stated)
+		return;
+	iom_error_keep(&kept);
+	if (iom_view_widen(dom, &wish) < 0)
+		iom_log(&dom->log, IOM_LOG_WARN, "no window as expected: %s", iom_errmsg());
+	iom_error_restore(&kept);
+}
+
 /* The backend's attach, and all that may yet refuse the device after it. */
 static int attach_to(struct iom_domain *dom, struct iom_backend *backend, struct iom_device *dev)
 {
@@ -142,6 +165,8 @@ static int attach_to(struct iom_domain *dom, struct iom_backend *backend, struct
 	ret = settle(dom, dev);
 	if (ret < 0)
 		backend->ops->detach(backend, &dev->base);
+	else
+		widen_as_expected(dom);
 	return ret;
 }
 

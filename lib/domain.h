@@ -34,6 +34,8 @@ struct iom_domain {
 	uint64_t *ours; /* in a page that a forked child finds zeroed */
 	const struct iom_sys *sys;
 	struct iom_log log;
+	uint64_t granule;                              /* a power of two, or 0; see pieces.h */
+	struct iom_backend_plan expected;              /* by the caller */
 	const struct iom_backend_ops *const *backends; /* those to choose from */
 	const struct iom_backend_ops *forced;          /* NULL: any of them */
 
@@ -51,7 +53,6 @@ struct iom_domain {
 	struct iom_aperture_set apertures;
 	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
 	uint64_t reach;                    /* of the narrowest device */
-	uint64_t granule;                  /* a power of two, or 0; see pieces.h */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */
 	char *refusal; /* what the last attach that failed left to say, or NULL */
 
@@ -81,6 +82,12 @@ int iom_check_owner(const struct iom_domain *dom);
 
 /* Whether the kernel knows the domain's mappings now; topology is held. */
 bool iom_kernel_has_maps(const struct iom_domain *dom);
+
+/* Whether the backend must know the page size behind memory. */
+static inline bool iom_needs_backing(const struct iom_domain *dom)
+{
+	return dom->backend->ops->caps & IOM_CAP_BACKING;
+}
 
 /* The backend's unmap, counted.  topology is held. */
 int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);

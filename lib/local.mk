@@ -26,10 +26,14 @@ libiommu_core_la_SOURCES = \
 	%D%/open.c \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/pages.c \
+	%D%/pages.h \
 	%D%/pieces.c \
 	%D%/pieces.h \
 	%D%/placement.c \
 	%D%/placement.h \
+	%D%/plan.c \
+	%D%/plan.h \
 	%D%/pool.c \
 	%D%/pool.h \
 	%D%/radix.c \
@@ -41,6 +45,7 @@ libiommu_core_la_SOURCES = \
 	%D%/sys.h \
 	%D%/sys_file.c \
 	%D%/sys_file.h \
+	%D%/sys_vma.c \
 	%D%/sysfs.c \
 	%D%/sysfs.h \
 	%D%/translate.c \

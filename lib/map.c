@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "domain.h"
 #include "error.h"
 #include "map.h"
 #include "options.h"
+#include "pages.h"
 #include "pieces.h"
 #include "placement.h"
+#include "view.h"
 
 #define MAP_OPTS_FIRST sizeof(struct iom_map_opts)
 
@@ -42,23 +45,12 @@ static int check_arguments(const struct iom_map_request *rq, const struct iom_ma
 	return 0;
 }
 
-/* What is wrong with them in this domain, with the devices that are attached now. */
-static int check_here(const struct iom_domain *dom, const struct iom_map_request *rq)
+/* What is wrong with a fixed IOVA. */
+static int check_fixed(const struct iom_domain *dom, const struct iom_map_request *rq)
 {
-	uint64_t last = rq->iova + rq->length - 1;
-	uint64_t whole = rq->va | rq->length;
+	uint64_t last = rq->iova + rq->length - 1, page;
+	const struct iom_aperture *a;
 
-	if (!dom->devices)
-		return iom_error(-ENODEV, "no device is attached, so it is not known what can be "
-					  "mapped; attach one first");
-	if (rq->flags & IOM_MAP_FIXED)
-		whole |= rq->iova;
-	if (whole & (dom->page_size - 1))
-		return iom_error(-EINVAL,
-				 "address, length and a fixed IOVA must be multiples of %" PRIu64,
-				 dom->page_size);
-	if (!(rq->flags & IOM_MAP_FIXED))
-		return 0;
 	if (last < rq->iova)
 		return iom_error(-ERANGE, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " runs past 2^64",
 				 rq->iova, rq->length);
@@ -67,12 +59,39 @@ static int check_here(const struct iom_domain *dom, const struct iom_map_request
 				 "it would end at IOVA 0x%" PRIx64 ", above the limit of 0x%" PRIx64
 				 " (the caller's, or what %s can drive)",
 				 last, rq->limit, rq->only ? "its device" : "the narrowest device");
-	if (!iom_aperture_containing(&dom->apertures, rq->iova, last))
+	a = iom_aperture_containing(&dom->apertures, rq->iova, last);
+	if (!a)
 		return iom_error(-ERANGE,
 				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64
 				 " does not lie within one aperture; iom_apertures() lists them",
 				 rq->iova, last);
+	page = iom_smallest_page(a->page_sizes);
+	if ((rq->va | rq->length | rq->iova) & (page - 1))
+		return iom_error(-EINVAL,
+				 "address, length and IOVA must be multiples of %" PRIu64
+				 " in the aperture at 0x%" PRIx64,
+				 page, a->start);
+	if (rq->backing < page)
+		return iom_error(-EINVAL,
+				 "the memory has pages of %" PRIu64
+				 " bytes, smaller than those of the aperture at 0x%" PRIx64
+				 ", %" PRIu64 "; use huge pages, or another aperture",
+				 rq->backing, a->start, page);
 	return 0;
+}
+
+/* What is wrong with them in this domain, with the devices that are attached now. */
+static int check_here(const struct iom_domain *dom, const struct iom_map_request *rq)
+{
+	uint64_t whole = rq->va | rq->length;
+
+	if (rq->flags & IOM_MAP_FIXED)
+		whole |= rq->iova;
+	if (whole & (dom->page_size - 1))
+		return iom_error(-EINVAL,
+				 "address, length and a fixed IOVA must be multiples of %" PRIu64,
+				 dom->page_size);
+	return rq->flags & IOM_MAP_FIXED ? check_fixed(dom, rq) : 0;
 }
 
 struct taker {
@@ -93,7 +112,7 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 	struct iom_place place = {
 		.va = rq->va,
 		.length = rq->length,
-		.backing = dom->page_size,
+		.backing = rq->backing,
 		.granule = dom->granule,
 		.limit = rq->limit,
 	};
@@ -157,17 +176,28 @@ static int claim(struct iom_domain *dom, const struct iom_span *span)
 	int ret;
 
 	if (!alias) {
-		ret = iom_pieces_claim(dom, &dom->by_va, span->va, length, iova, iova, &taken);
+		ret = iom_pieces_claim(span, &dom->by_va, span->va, iova, &taken);
 		if (ret < 0)
 			return explain_claim(dom, ret, taken);
 	}
-	ret = iom_pieces_claim(dom, &dom->by_iova, iova, length, span->va, iova, &taken);
+	ret = iom_pieces_claim(span, &dom->by_iova, iova, span->va, &taken);
 	if (ret < 0) {
 		if (!alias)
 			iom_radix_clear(&dom->by_va, span->va, length);
 		return iom_error(-ENOMEM, "no memory for the translation tables");
 	}
 	return 0;
+}
+
+/* Where what is mapped at iova may be cut: no finer than the IOMMU's pages there. */
+static uint64_t cut_of(const struct iom_domain *dom, uint64_t iova)
+{
+	const struct iom_aperture *a = iom_aperture_containing(&dom->apertures, iova, iova);
+	uint64_t page = iom_smallest_page(a->page_sizes);
+
+	if (!dom->granule)
+		return 0;
+	return dom->granule > page ? dom->granule : page;
 }
 
 /* Choose an IOVA and occupy it.  The table lock is held. */
@@ -192,6 +222,7 @@ static int reserve(struct iom_domain *dom, const struct iom_map_request *rq, str
 		.end = start + (rq->length >> IOM_UNIT_SHIFT),
 		.va = rq->va,
 		.flags = rq->flags,
+		.cut = cut_of(dom, start << IOM_UNIT_SHIFT),
 		.only = rq->only,
 		.file = rq->file,
 		.state = IOM_SPAN_CHANGING,
@@ -241,7 +272,8 @@ static int map(struct iom_domain *dom, struct iom_map_request *rq, struct iom_re
 	map = iom_span_map(span);
 	map.fd = rq->fd;
 	map.offset = rq->offset;
-	ret = iom_pieces_map(dom, &map, &left);
+	map.backing = rq->backing;
+	ret = iom_pieces_map(dom, &map, span->cut, &left);
 
 	pthread_mutex_lock(&dom->table);
 	if (ret < 0 && left) {
@@ -291,6 +323,60 @@ static int read_limit(const struct iom_domain *dom, const struct iom_map_opts *o
 	return 0;
 }
 
+/* Whether a backend that makes apertures would make one for this memory. */
+static bool wants_aperture(const struct iom_domain *dom, const struct iom_map_request *rq)
+{
+	const struct iom_backend_ops *ops = dom->backend->ops;
+
+	return !rq->widened && !(rq->flags & IOM_MAP_FIXED) && ops->wants_aperture &&
+	       ops->wants_aperture(dom->backend, &rq->wish);
+}
+
+/* All that is known only with topology held; -EAGAIN: one more aperture is wished for. */
+static int try(struct iom_domain *dom, struct iom_map_request *rq, const struct iom_map_opts *opts,
+	       struct iom_region *region)
+{
+	int ret;
+
+	ret = read_limit(dom, opts, rq);
+	if (ret < 0)
+		return ret;
+	if (!dom->devices)
+		return iom_error(-ENODEV, "no device is attached, so it is not known what can be "
+					  "mapped; attach one first");
+	rq->backing = iom_needs_backing(dom) ? iom_backing_page(dom->sys, rq->va, rq->length)
+					     : dom->page_size;
+	rq->wish = (struct iom_backend_wish){ .length = rq->length,
+					      .backing = rq->backing,
+					      .reach = rq->limit };
+	if (wants_aperture(dom, rq))
+		return -EAGAIN;
+	ret = map(dom, rq, region);
+	rq->wish.full = ret == -ENOSPC || ret == -ERANGE;
+	return rq->wish.full && wants_aperture(dom, rq) ? -EAGAIN : ret;
+}
+
+/* The same after the wish for an aperture; where it was refused, that is told besides. */
+static int try_wider(struct iom_domain *dom, struct iom_map_request *rq,
+		     const struct iom_map_opts *opts, struct iom_region *region)
+{
+	char reason[IOM_ERROR_MAX] = "";
+	int ret;
+
+	pthread_rwlock_wrlock(&dom->topology);
+	if (iom_view_widen(dom, &rq->wish) < 0)
+		snprintf(reason, sizeof(reason), "%s", iom_errmsg());
+	pthread_rwlock_unlock(&dom->topology);
+
+	rq->widened = true;
+	pthread_rwlock_rdlock(&dom->topology);
+	ret = try(dom, rq, opts, region);
+	pthread_rwlock_unlock(&dom->topology);
+	if (ret < 0 && *reason)
+		iom_error_append("; %s", reason);
+	return ret;
+}
+
 int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
 		   const struct iom_map_opts *callers, struct iom_region *region)
 {
@@ -304,11 +390,9 @@ int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
 		return ret;
 	rq->iova = opts.iova;
 	pthread_rwlock_rdlock(&dom->topology);
-	ret = read_limit(dom, &opts, rq);
-	if (!ret)
-		ret = map(dom, rq, region);
+	ret = try(dom, rq, &opts, region);
 	pthread_rwlock_unlock(&dom->topology);
-	return ret;
+	return ret == -EAGAIN ? try_wider(dom, rq, &opts, region) : ret;
 }
 
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,

@@ -16,7 +16,10 @@ struct iom_map_request {
 	/* for iom_map_memory() to use */
 	iom_iova_t iova;
 	uint64_t limit;
-	bool only; /* the limit is that of one device */
+	uint64_t backing; /* the page size behind it; what the IOMMU may have at most */
+	struct iom_backend_wish wish;
+	bool widened; /* the wish was granted or refused */
+	bool only;    /* the limit is that of one device */
 };
 
 /*

@@ -66,6 +66,20 @@ static int read_granule(const struct iom_open_opts *opts, uint64_t *granule)
 	return 0;
 }
 
+static int read_expected(const struct iom_open_opts *opts, struct iom_backend_plan *plan)
+{
+	uint64_t page = opts->expect_page;
+
+	if (page & (page - 1) || (page && page < IOM_UNIT))
+		return iom_error(-EINVAL,
+				 "expect_page is 0x%" PRIx64
+				 "; it is a power of two, 4096 or more, or 0",
+				 page);
+	plan->bytes = opts->expect_bytes;
+	plan->page = page;
+	return 0;
+}
+
 static int init_tables(struct iom_domain *dom)
 {
 	void *page;
@@ -130,6 +144,8 @@ int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
 	ret = choose_forced(d, &opts);
 	if (!ret)
 		ret = read_granule(&opts, &d->granule);
+	if (!ret)
+		ret = read_expected(&opts, &d->expected);
 	if (ret < 0)
 		goto fail;
 	ret = init_tables(d);

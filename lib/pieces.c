@@ -4,19 +4,14 @@
 #include "error.h"
 #include "map.h"
 
-bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova)
-{
-	return dom->granule && !(iova & (dom->granule - 1));
-}
-
 /* The length of the piece that begins at iova, of a range that has length bytes left. */
-static uint64_t piece(const struct iom_domain *dom, uint64_t iova, uint64_t length)
+static uint64_t piece(uint64_t cut, uint64_t iova, uint64_t length)
 {
 	uint64_t rest;
 
-	if (!dom->granule)
+	if (!cut)
 		return length;
-	rest = dom->granule - (iova & (dom->granule - 1));
+	rest = cut - (iova & (cut - 1));
 	return rest < length ? rest : length;
 }
 
@@ -40,7 +35,8 @@ static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err,
 	return err;
 }
 
-int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left)
+int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
+		   bool *left)
 {
 	struct iom_backend_map next = *map;
 	uint64_t done;
@@ -51,7 +47,7 @@ int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bo
 		next.iova = map->iova + done;
 		next.offset = map->offset + done;
 		next.rest = map->length - done;
-		next.length = piece(dom, next.iova, map->length - done);
+		next.length = piece(cut, next.iova, map->length - done);
 		ret = map_piece(dom, &next, left);
 		if (ret < 0)
 			return done ? undo(dom, map->iova, done, ret, left) : ret;
@@ -59,14 +55,14 @@ int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bo
 	return 0;
 }
 
-int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint64_t key,
-		     uint64_t length, uint64_t value, uint64_t iova, uint64_t *taken)
+int iom_pieces_claim(const struct iom_span *span, struct iom_radix *radix, uint64_t key,
+		     uint64_t value, uint64_t *taken)
 {
-	uint64_t done, n;
+	uint64_t iova = iom_span_iova(span), length = iom_span_length(span), done, n;
 	int ret;
 
 	for (done = 0; done < length; done += n) {
-		n = piece(dom, iova + done, length - done);
+		n = piece(span->cut, iova + done, length - done);
 		ret = iom_radix_claim(radix, key + done, n, value + done, taken);
 		if (ret < 0) {
 			iom_radix_clear(radix, key, done);
@@ -105,7 +101,7 @@ void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 	/* what a reader is told to be contiguous ends here from now on */
 	iova = iom_span_iova(lower);
 	length = iom_span_length(lower);
-	iom_radix_shorten(&dom->by_iova, iova, length, lower->va, dom->granule);
+	iom_radix_shorten(&dom->by_iova, iova, length, lower->va, lower->cut);
 	if (!(lower->flags & IOM_MAP_ALIAS))
-		iom_radix_shorten(&dom->by_va, lower->va, length, iova, dom->granule);
+		iom_radix_shorten(&dom->by_va, lower->va, length, iova, lower->cut);
 }

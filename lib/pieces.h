@@ -9,15 +9,22 @@
 
 #include "domain.h"
 
-/* Map a range by as many kernel calls as it has pieces: all or nothing.  topology is held. */
-int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, bool *left);
+/*
+ * Map a range by as many kernel calls as it has pieces: all or nothing.  cut is the span's.
+ * topology is held.
+ */
+int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
+		   bool *left);
 
-/* iom_radix_claim() piece by piece; all or nothing.  iova tells where the cuts are. */
-int iom_pieces_claim(const struct iom_domain *dom, struct iom_radix *radix, uint64_t key,
-		     uint64_t length, uint64_t value, uint64_t iova, uint64_t *taken);
+/* iom_radix_claim() piece by piece; all or nothing.  The span's IOVA tells where the cuts are. */
+int iom_pieces_claim(const struct iom_span *span, struct iom_radix *radix, uint64_t key,
+		     uint64_t value, uint64_t *taken);
 
-/* Whether a mapping may be cut there.  topology is held. */
-bool iom_pieces_may_cut(const struct iom_domain *dom, uint64_t iova);
+/* Whether a mapping may be cut there. */
+static inline bool iom_pieces_may_cut(const struct iom_span *span, uint64_t iova)
+{
+	return span->cut && !(iova & (span->cut - 1));
+}
 
 /* Whether a mapping lies on both sides of unit. */
 bool iom_pieces_cuts(const struct iom_domain *dom, uint64_t unit);

@@ -134,6 +134,7 @@ const struct iom_sys iom_sys_linux = {
 	.file_info = iom_sys_linux_file_info,
 	.map_file = iom_sys_linux_map_file,
 	.free_pages = linux_free_pages,
+	.find_vma = iom_sys_linux_find_vma,
 };
 
 int iom_sys_open(const struct iom_sys *sys, const char *path, int flags)

@@ -30,6 +30,11 @@ struct iom_file_part {
 	uint64_t align; /* a power of two, no less than a page of the file's */
 };
 
+/* A mapping of the process: [start, end), and the size of the pages behind it. */
+struct iom_vma {
+	uint64_t start, end, page_size;
+};
+
 struct iom_sys {
 	void *ctx;
 	/* A descriptor; O_CLOEXEC is added to flags. */
@@ -51,10 +56,13 @@ struct iom_sys {
 	int (*map_file)(void *ctx, const struct iom_file_part *part, bool writable, void **pages);
 	/* The end of either. */
 	void (*free_pages)(void *ctx, void *pages, size_t length);
+	/* The mapping that addr lies in, or -ENOENT. */
+	int (*find_vma)(void *ctx, uint64_t addr, struct iom_vma *vma);
 };
 
 /* The real one. */
 extern const struct iom_sys iom_sys_linux;
+int iom_sys_linux_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma);
 
 int iom_sys_open(const struct iom_sys *sys, const char *path, int flags);
 int iom_sys_close(const struct iom_sys *sys, int fd);

@@ -120,10 +120,10 @@ static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last
 	const struct iom_span *first = iom_space_at(&dom->space, iova >> IOM_UNIT_SHIFT);
 	const struct iom_span *final = iom_space_at(&dom->space, last >> IOM_UNIT_SHIFT);
 
-	if (iom_span_iova(first) != iova && !iom_pieces_may_cut(dom, iova))
+	if (iom_span_iova(first) != iova && !iom_pieces_may_cut(first, iova))
 		return cut_error(dom, first);
 	if (iom_span_iova(final) + iom_span_length(final) - 1 != last &&
-	    !iom_pieces_may_cut(dom, last + 1))
+	    !iom_pieces_may_cut(final, last + 1))
 		return cut_error(dom, final);
 	return 0;
 }

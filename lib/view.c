@@ -80,8 +80,7 @@ int iom_view_check(const struct iom_domain *dom, const struct iom_view *view)
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
 		if ((last > view->reach && !span->only) ||
-		    !iom_aperture_containing(&view->apertures, iova, last) ||
-		    (iova | length | span->va) & (view->page_size - 1))
+		    !iom_aperture_takes(&view->apertures, iova, length, span->va))
 			return iom_error(-EBUSY,
 					 "the device cannot reach what is mapped at IOVA 0x%" PRIx64
 					 " to 0x%" PRIx64 "; unmap it first, or map it elsewhere",
@@ -176,4 +175,23 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->reach = view->reach;
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish)
+{
+	struct iom_view view;
+	int ret;
+
+	if (!dom->devices || !dom->backend->ops->wants_aperture(dom->backend, wish))
+		return 0;
+	ret = dom->backend->ops->add_aperture(dom->backend, wish);
+	if (ret < 0)
+		return ret;
+	ret = iom_view_read(dom, dom->devices, &view);
+	if (ret < 0)
+		return ret;
+	ret = iom_view_commit(dom, &view);
+	if (ret < 0)
+		iom_view_free(&view);
+	return ret;
 }

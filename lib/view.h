@@ -31,6 +31,12 @@ void iom_view_raise_granule(struct iom_domain *dom, const struct iom_view *view)
 /* Make it the domain's, which then owns its parts; -ENOMEM, and nothing has changed. */
 int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
 
+/*
+ * Have the backend make one more aperture, if it still wants to: another thread may have come
+ * first, or the device gone.
+ */
+int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish);
+
 void iom_view_free(struct iom_view *view);
 
 #endif

@@ -111,7 +111,7 @@ static int set_container(struct iom_backend *backend, struct iom_vfio_group *gro
 	return 0;
 }
 
-static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool first)
+static int join(struct iom_backend *backend, struct iom_vfio *vfio, struct iom_vfio_group *group)
 {
 	struct type1 *t = backend->priv;
 	bool opened = t->vfio.container < 0;
@@ -120,7 +120,7 @@ static int join(struct iom_backend *backend, struct iom_vfio_group *group, bool 
 	ret = open_container(backend, t);
 	if (ret < 0)
 		return ret;
-	ret = set_container(backend, group, first);
+	ret = set_container(backend, group, !vfio->groups);
 	if (ret < 0 && opened)
 		close_container(backend, t);
 	return ret;

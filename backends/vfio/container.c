@@ -52,7 +52,7 @@ static int add_group(struct iom_backend *backend, struct iom_vfio *vfio, unsigne
 	ret = iom_vfio_open_group(backend->sys, number, &group->fd);
 	if (ret < 0)
 		goto fail;
-	ret = join(backend, group, !vfio->groups);
+	ret = join(backend, vfio, group);
 	if (ret < 0)
 		goto fail_close;
 	iom_log(backend->log, IOM_LOG_DEBUG, "group %u translates through the container", number);

@@ -27,7 +27,8 @@ struct iom_vfio {
 };
 
 /* Make the group that is in the container, or the first one, translate: what differs by IOMMU. */
-typedef int iom_vfio_join_fn(struct iom_backend *backend, struct iom_vfio_group *group, bool first);
+typedef int iom_vfio_join_fn(struct iom_backend *backend, struct iom_vfio *vfio,
+			     struct iom_vfio_group *group);
 
 /*
  * Attach a device: open its group if no other device of it is attached, let join put it into the

@@ -33,7 +33,7 @@ sources() {
 }
 
 kernel_words() {
-	sources lib | grep -v '^lib/sys\.[ch]$' |
+	sources lib | grep -vE '^lib/sys(_vma)?\.[ch]$' |
 		xargs grep -nwE 'ioctl|(VFIO|IOMMU)_[A-Za-z0-9_]+|sys/ioctl\.h|linux/(vfio|iommufd)\.h'
 }
 

@@ -332,14 +332,15 @@ END_TEST
 /* The library's own, in the order that the header promises. */
 START_TEST(the_real_list)
 {
-	static const char *const names[] = { "iommufd", "type1", "type1-iommufd" };
+	static const char *const names[] = { "iommufd", "type1", "type1-iommufd", "powernv",
+					     "pseries" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		ck_assert_str_eq(iom_backends[i]->name, names[i]);
 	ck_assert_ptr_null(iom_backends[i]);
 	ck_assert_fails(open_with(iom_backends, "nonsense"), -EINVAL,
-			"iommufd type1 type1-iommufd");
+			"iommufd type1 type1-iommufd powernv pseries");
 }
 END_TEST
 

@@ -130,7 +130,7 @@ START_TEST(public_structs_have_no_padding)
 {
 	ck_assert_uint_eq(sizeof(struct iom_open_opts), sizeof(size_t) + sizeof(char *) +
 								sizeof(void (*)(void)) +
-								sizeof(void *) + 8);
+								sizeof(void *) + 24);
 	ck_assert_uint_eq(sizeof(struct iom_attach_opts), sizeof(size_t) + 8);
 	ck_assert_uint_eq(sizeof(struct iom_map_opts), sizeof(size_t) + 16 + sizeof(void *));
 	ck_assert_uint_eq(sizeof(struct iom_aperture), 32);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * PowerNV, bare metal: window 0 begins at IOVA 0, window 1 at 2^59, for bit 59 selects the table.
+ * A device that cannot drive it has a larger window at 0 instead of the default one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "backends/spapr/machine.h"
+#include "lib/error.h"
+
+#define SECOND_START (UINT64_C(1) << 59)
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+/* What one table of a level may take: the largest contiguous allocation of the kernel. */
+#define TABLE_SHIFT_MAX 24
+#define ENTRY_SHIFT 3
+
+/* Up to here one table is no burden. */
+#define ONE_LEVEL_SHIFT 17
+
+static int check_machine(const struct iom_sys *sys)
+{
+	if (iom_power_machine(sys) == IOM_POWER_NV)
+		return 0;
+	return iom_error(-EOPNOTSUPP, "this is no PowerNV machine");
+}
+
+static unsigned int shift_of(uint64_t power)
+{
+	return 63 - (unsigned int)__builtin_clzll(power);
+}
+
+/*
+ * The fewest levels whose tables are not too large (pnv_pci_ioda2_table_alloc_pages in the kernel),
+ * 0 if there are none.
+ */
+static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int entries_shift)
+{
+	unsigned int levels = entries_shift <= ONE_LEVEL_SHIFT ? 1 : 2;
+
+	for (; levels <= info->levels; levels++)
+		if ((entries_shift + levels - 1) / levels + ENTRY_SHIFT <= TABLE_SHIFT_MAX)
+			return levels;
+	return 0;
+}
+
+static int make_plan(const struct iom_spapr_info *info, uint64_t start, uint64_t size,
+		     uint64_t page, struct iom_window_plan *plan)
+{
+	unsigned int levels = levels_for(info, shift_of(size) - shift_of(page));
+
+	if (!levels)
+		return iom_error(
+			-ERANGE,
+			"a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
+			" needs larger tables than the kernel makes; expect less, or larger "
+			"pages",
+			size, page);
+	*plan = (struct iom_window_plan){
+		.window = { .start = start, .size = size, .page_shift = shift_of(page) },
+		.levels = levels,
+		.replaces_first = !start,
+	};
+	return 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * In the place of the default window, which then serves all memory: its pages are no larger than
+ * the smallest of memory, unless the caller expects so.
+ */
+static int plan_first(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
+		      const struct iom_backend_wish *wish, struct iom_window_plan *plan)
+{
+	uint64_t most = least(expected->stated ? expected->page : expected->base, wish->backing);
+	uint64_t page = iom_largest_page(info->page_sizes, most);
+	uint64_t size = page ? iom_window_size(expected, page) : 0;
+
+	while (size && size - 1 > wish->reach)
+		size >>= 1;
+	/* up to 4 GiB, what lies above the default window's end is no memory */
+	if (size <= FOUR_GIB)
+		size = info->first.size;
+	if (!page || (size == info->first.size && shift_of(page) == info->first.page_shift))
+		return iom_error(-ERANGE,
+				 "no DMA window that the device can reach is better than the "
+				 "default one");
+	return make_plan(info, 0, size, page, plan);
+}
+
+static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
+		const struct iom_backend_wish *wish, struct iom_window_plan *plan)
+{
+	uint64_t most = wish->full ? least(expected->page, wish->backing) : expected->page;
+	uint64_t page = iom_largest_page(info->page_sizes, most);
+	uint64_t size = page ? iom_window_size(expected, page) : 0;
+
+	if (info->max_windows < 2 || wish->reach < SECOND_START + size - 1)
+		return plan_first(info, expected, wish, plan);
+	if (!page)
+		return iom_error(-ERANGE, "no DMA window has pages as small as 0x%" PRIx64, most);
+	return make_plan(info, SECOND_START, size, page, plan);
+}
+
+static const struct iom_spapr_policy policy = { check_machine, plan };
+
+static int powernv_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	return iom_spapr_attach(backend, dev, &policy);
+}
+
+const struct iom_backend_ops iom_backend_powernv = {
+	.name = "powernv",
+	.attach = powernv_attach,
+	IOM_SPAPR_OPS,
+};

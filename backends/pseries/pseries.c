@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * pSeries, a guest of PowerVM or KVM: the default window, below 4 GiB, and one more, which begins
+ * where the hypervisor puts it, far above.  A second one of these would have the kernel blacklist
+ * the bridge until reboot, so it is never asked for.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "backends/spapr/machine.h"
+#include "lib/error.h"
+
+/* Where hypervisors put it; no device that drives less is served by it. */
+#define SECOND_LEAST (UINT64_C(1) << 59)
+
+/*
+ * Minutes to make and to take down, and a view of 8 bytes for each whose failed allocation the
+ * kernel ignores, and uses.
+ */
+#define ENTRIES_MAX (UINT64_C(1) << 26)
+
+static int check_machine(const struct iom_sys *sys)
+{
+	if (iom_power_machine(sys) == IOM_POWER_SERIES)
+		return 0;
+	return iom_error(-EOPNOTSUPP, "this is no pSeries guest");
+}
+
+static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
+		const struct iom_backend_wish *wish, struct iom_window_plan *plan)
+{
+	bool small = wish->full && wish->backing < expected->page;
+	uint64_t most = small ? wish->backing : expected->page;
+	uint64_t page = iom_largest_page(info->page_sizes, most);
+	uint64_t size = page ? iom_window_size(expected, page) : 0;
+
+	if (wish->reach < SECOND_LEAST)
+		return iom_error(-ERANGE,
+				 "only IOVAs up to 0x%" PRIx64 " may be used, and on pSeries every "
+				 "DMA window but the default one begins far above",
+				 wish->reach);
+	if (!page)
+		return iom_error(-ERANGE, "no DMA window has pages as small as 0x%" PRIx64, most);
+	if (size / page > ENTRIES_MAX)
+		return iom_error(-ERANGE,
+				 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
+				 " has too many entries to be made; expect less, or larger pages",
+				 size, page);
+	*plan = (struct iom_window_plan){
+		.window = { .size = size, .page_shift = 63 - (unsigned int)__builtin_clzll(page) },
+		.levels = 1,
+		.start_is_free = true,
+		/* a virtual function has one window only */
+		.replaces_first = info->max_windows < 2,
+	};
+	return 0;
+}
+
+static const struct iom_spapr_policy policy = { check_machine, plan };
+
+static int pseries_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	return iom_spapr_attach(backend, dev, &policy);
+}
+
+const struct iom_backend_ops iom_backend_pseries = {
+	.name = "pseries",
+	.attach = pseries_attach,
+	IOM_SPAPR_OPS,
+};

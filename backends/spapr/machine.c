@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "machine.h"
+
+#include <string.h>
+
+#define ROOT "/proc/device-tree/"
+
+/*
+ * pSeries makes two hypervisor calls for each entry when a window goes, mapped or not: a second or
+ * so for as many as these.
+ */
+#define ENTRIES_MAX (UINT64_C(1) << 20)
+
+/* A property that is a list of strings, each with its NUL. */
+static bool has_string(const struct iom_sys *sys, const char *path, const char *word)
+{
+	char list[1024];
+	const char *at;
+	ssize_t n;
+
+	n = sys->read_file(sys->ctx, path, list, sizeof(list) - 1);
+	if (n <= 0)
+		return false;
+	list[n] = '\0';
+	for (at = list; at < list + n; at += strlen(at) + 1)
+		if (!strcmp(at, word))
+			return true;
+	return false;
+}
+
+enum iom_power_machine iom_power_machine(const struct iom_sys *sys)
+{
+	if (has_string(sys, ROOT "compatible", "ibm,powernv"))
+		return IOM_POWER_NV;
+	/* as the kernel itself tells it: pSeries_probe() in arch/powerpc/platforms/pseries/setup.c */
+	if (has_string(sys, ROOT "device_type", "chrp"))
+		return IOM_POWER_SERIES;
+	return IOM_POWER_NONE;
+}
+
+uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most)
+{
+	uint64_t pages = most ? page_sizes & (most | (most - 1)) : 0;
+
+	/* most need not be a power of two */
+	while (pages && (UINT64_C(1) << (63 - __builtin_clzll(pages))) > most)
+		pages &= ~(UINT64_C(1) << (63 - __builtin_clzll(pages)));
+	return pages ? UINT64_C(1) << (63 - __builtin_clzll(pages)) : 0;
+}
+
+static uint64_t round_up(uint64_t x)
+{
+	return x <= 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(x - 1));
+}
+
+uint64_t iom_window_size(const struct iom_backend_plan *plan, uint64_t page)
+{
+	uint64_t most = UINT64_C(1) << 58, size;
+
+	size = plan->bytes > most / 2 ? most : round_up(plan->bytes + plan->bytes / 8);
+	if (!plan->stated && size / page > ENTRIES_MAX)
+		size = ENTRIES_MAX * page;
+	return size < page ? page : size;
+}

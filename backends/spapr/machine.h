@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What POWER machine this is, and arithmetic that both kinds need. */
+#ifndef IOM_SPAPR_MACHINE_H
+#define IOM_SPAPR_MACHINE_H
+
+#include "spapr.h"
+
+enum iom_power_machine {
+	IOM_POWER_NONE,
+	IOM_POWER_NV,     /* bare metal: firmware is OPAL */
+	IOM_POWER_SERIES, /* a guest of PowerVM or KVM */
+};
+
+/* As the device tree's root says. */
+enum iom_power_machine iom_power_machine(const struct iom_sys *sys);
+
+/* The largest of the page sizes, a bit each, that is not above most; 0 if none is. */
+uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most);
+
+/*
+ * The size of a window for what is expected, with some room for alignment: a power of two, and no
+ * more entries than can be made and taken down quickly unless the caller stated so much.
+ */
+uint64_t iom_window_size(const struct iom_backend_plan *plan, uint64_t page);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What PowerNV and pSeries share: a domain is one container per group, kept alike, with the same
+ * one or two windows.  What they do not, is a policy: which windows those are.
+ */
+#ifndef IOM_SPAPR_H
+#define IOM_SPAPR_H
+
+#include "container.h"
+#include "records.h"
+
+#define IOM_SPAPR_WINDOWS 2
+
+/* A window to create. */
+struct iom_window_plan {
+	struct iom_window window; /* start: where it must come out; any, if start_is_free */
+	unsigned int levels;
+	bool start_is_free;
+	bool replaces_first; /* the default window goes before */
+};
+
+struct iom_spapr_policy {
+	/* 0, or -EOPNOTSUPP with a sentence: this machine is another. */
+	int (*check_machine)(const struct iom_sys *sys);
+
+	/* The second window for such memory, computed, never tried; or -ERANGE, with a sentence. */
+	int (*plan)(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
+		    const struct iom_backend_wish *wish, struct iom_window_plan *window);
+};
+
+/* The state of a domain; the backend's priv. */
+struct iom_spapr {
+	const struct iom_spapr_policy *policy; /* NULL until the first attach */
+	struct iom_spapr_container *containers;
+	struct iom_spapr_info info;
+	/* those that all containers have; the first is the default one unless it was replaced */
+	struct iom_window windows[IOM_SPAPR_WINDOWS];
+	bool has_second;             /* besides the default one, or in its place */
+	struct iom_window_plan made; /* that one */
+	bool refused;                /* the window that was planned cannot be had */
+	struct iom_records records;
+};
+
+/* Map what is mapped in the other containers, in a new one; its windows are there. */
+int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
+		      const struct iom_backend_map *map, bool *left);
+
+/* The backend operations; attach with the platform's policy. */
+int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev,
+		     const struct iom_spapr_policy *policy);
+void iom_spapr_detach(struct iom_backend *backend, struct iom_backend_device *dev);
+int iom_spapr_apertures(struct iom_backend *backend, struct iom_aperture_set *set);
+bool iom_spapr_wants_aperture(const struct iom_backend *backend,
+			      const struct iom_backend_wish *wish);
+int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish);
+int iom_spapr_map_all(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
+int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t length);
+bool iom_spapr_cannot_unmap_all(const struct iom_backend *backend);
+void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
+void iom_spapr_destroy(struct iom_backend *backend);
+void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
+
+#define IOM_SPAPR_OPS                                                                 \
+	.caps = IOM_CAP_BACKING, .priv_size = sizeof(struct iom_spapr),               \
+	.detach = iom_spapr_detach, .close_device = iom_vfio_close_device,            \
+	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture, \
+	.add_aperture = iom_spapr_add_aperture, .map = iom_spapr_map_all,             \
+	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_cannot_unmap_all,    \
+	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
+
+#endif

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Which windows a domain has, and that all its containers have the same. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "spapr.h"
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+static bool same(const struct iom_window *a, const struct iom_window *b)
+{
+	return a->start == b->start && a->size == b->size && a->page_shift == b->page_shift;
+}
+
+static int put_back_first(const struct iom_sys *sys, struct iom_spapr_container *c)
+{
+	struct iom_window first = c->info.first;
+
+	return iom_spapr_create_window(sys, c, 1, &first);
+}
+
+/* Create the planned window in one container; nothing is changed on failure. */
+static int create_in(const struct iom_backend *backend, struct iom_spapr_container *c,
+		     const struct iom_window_plan *plan, struct iom_window *window)
+{
+	struct iom_kept_error kept;
+	int ret;
+
+	if (plan->replaces_first) {
+		ret = iom_spapr_remove_window(backend->sys, c, &c->info.first);
+		if (ret < 0)
+			return ret;
+		__atomic_store_n(&c->settled, true, __ATOMIC_RELEASE);
+	}
+	*window = plan->window;
+	ret = iom_spapr_create_window(backend->sys, c, plan->levels, window);
+	if (!ret && !plan->start_is_free && window->start != plan->window.start) {
+		ret = iom_error(-EIO,
+				"the kernel puts the DMA window at 0x%" PRIx64
+				", not at 0x%" PRIx64,
+				window->start, plan->window.start);
+		iom_error_keep(&kept);
+		(void)iom_spapr_remove_window(backend->sys, c, window);
+		iom_error_restore(&kept);
+	}
+	if (ret < 0 && plan->replaces_first) {
+		iom_error_keep(&kept);
+		if (put_back_first(backend->sys, c) < 0)
+			iom_log(backend->log, IOM_LOG_ERROR,
+				"the default DMA window cannot be made again: %s", iom_errmsg());
+		iom_error_restore(&kept);
+	}
+	return ret;
+}
+
+static void remove_from(const struct iom_backend *backend, struct iom_spapr_container *c,
+			const struct iom_window_plan *plan, const struct iom_window *window)
+{
+	struct iom_kept_error kept;
+
+	iom_error_keep(&kept);
+	if (iom_spapr_remove_window(backend->sys, c, window) < 0 ||
+	    (plan->replaces_first && put_back_first(backend->sys, c) < 0))
+		iom_log(backend->log, IOM_LOG_ERROR, "%s", iom_errmsg());
+	iom_error_restore(&kept);
+}
+
+/* The same window in all containers, or in none. */
+static int create_everywhere(struct iom_backend *backend, const struct iom_window_plan *plan,
+			     struct iom_window *window)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_spapr_container *c, *done;
+	struct iom_window here;
+	int ret = 0;
+
+	for (c = s->containers; c; c = c->next) {
+		ret = create_in(backend, c, plan, &here);
+		if (!ret && c != s->containers && !same(&here, window)) {
+			remove_from(backend, c, plan, &here);
+			ret = iom_error(-EIO,
+					"the DMA windows of two groups begin at 0x%" PRIx64
+					" and 0x%" PRIx64,
+					window->start, here.start);
+		}
+		if (ret < 0)
+			break;
+		*window = here;
+	}
+	for (done = s->containers; ret < 0 && done != c; done = done->next)
+		remove_from(backend, done, plan, window);
+	return ret;
+}
+
+bool iom_spapr_wants_aperture(const struct iom_backend *backend,
+			      const struct iom_backend_wish *wish)
+{
+	const struct iom_spapr *s = backend->priv;
+	const struct iom_backend_plan *plan = &backend->plan;
+	uint64_t small = UINT64_C(1) << s->info.first.page_shift;
+
+	if (s->refused || s->has_second)
+		return false;
+	if (wish->full)
+		return true;
+	if (plan->stated)
+		return plan->page > small || plan->bytes > s->info.first.size;
+	return plan->page > small && wish->backing >= plan->page;
+}
+
+/*
+ * The default window serves all memory and all devices: it goes only if the caller expects
+ * something that another one does better, and nothing is mapped in it.
+ */
+static int check_replacement(const struct iom_backend *backend)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_record record;
+
+	if (!backend->plan.stated)
+		return iom_error(-ERANGE, "the only other DMA window would take the place of the "
+					  "default one; state expect_page or expect_bytes to have "
+					  "it so");
+	if (!iom_records_next(&s->records, 0, UINT64_MAX, &record))
+		return 0;
+	return iom_error(-EBUSY,
+			 "the default DMA window would have to be replaced, but IOVA 0x%" PRIx64
+			 " is mapped in it",
+			 record.map.iova);
+}
+
+int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_window_plan plan = { 0 };
+	struct iom_window window;
+	int ret;
+
+	ret = s->policy->plan(&s->info, &backend->plan, wish, &plan);
+	if (!ret && plan.replaces_first)
+		ret = check_replacement(backend);
+	if (!ret)
+		ret = create_everywhere(backend, &plan, &window);
+	if (ret < 0) {
+		/* what is mapped may go again; all else stays as it is */
+		s->refused |= ret != -EBUSY;
+		return ret;
+	}
+	s->windows[plan.replaces_first ? 0 : 1] = window;
+	s->has_second = true;
+	s->made = plan;
+	iom_log(backend->log, IOM_LOG_INFO,
+		"DMA window at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, pages of 0x%" PRIx64,
+		window.start, window.size, UINT64_C(1) << window.page_shift);
+	return 0;
+}
+
+/* ---- Apertures -------------------------------------------------------------------------------- */
+
+/*
+ * Below 4 GiB, what lies above the default window is the bridge's own: DMA to there is taken for
+ * memory of its devices (m32_pci_base in arch/powerpc/platforms/powernv/pci-ioda.c).
+ */
+static int add_window(const struct iom_spapr *s, const struct iom_window *window,
+		      struct iom_aperture_set *set)
+{
+	uint64_t last = window->start + window->size - 1;
+	uint64_t pages = UINT64_C(1) << window->page_shift;
+	uint64_t hole = s->info.first.start + s->info.first.size;
+	int ret;
+
+	if (window->start >= hole || last < hole)
+		return iom_aperture_add(set, window->start, last, pages, 0);
+	ret = iom_aperture_add(set, window->start, hole - 1, pages, 0);
+	if (!ret && last >= FOUR_GIB)
+		ret = iom_aperture_add(set, FOUR_GIB, last, pages, 0);
+	return ret;
+}
+
+int iom_spapr_apertures(struct iom_backend *backend, struct iom_aperture_set *set)
+{
+	const struct iom_spapr *s = backend->priv;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; i < IOM_SPAPR_WINDOWS && !ret; i++)
+		if (s->windows[i].size)
+			ret = add_window(s, &s->windows[i], set);
+	if (ret < 0)
+		iom_aperture_free(set);
+	return ret;
+}
+
+/* ---- Devices ---------------------------------------------------------------------------------- */
+
+static struct iom_spapr_container **link_of(struct iom_spapr *s, unsigned int group)
+{
+	struct iom_spapr_container **link;
+
+	for (link = &s->containers; *link && (*link)->vfio.groups->number != group;
+	     link = &(*link)->next)
+		;
+	return link;
+}
+
+/* Give a container that joins later the windows and mappings of the others. */
+static int catch_up(struct iom_backend *backend, struct iom_spapr_container *c)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_record record;
+	struct iom_window window;
+	bool left = false;
+	uint64_t at;
+	int ret = 0;
+
+	if (!same(&c->info.first, &s->info.first))
+		return iom_error(-ERANGE,
+				 "its default DMA window is 0x%" PRIx64 " + 0x%" PRIx64
+				 ", that of the domain 0x%" PRIx64 " + 0x%" PRIx64,
+				 c->info.first.start, c->info.first.size, s->info.first.start,
+				 s->info.first.size);
+	if (s->has_second) {
+		ret = create_in(backend, c, &s->made, &window);
+		if (!ret && !same(&window, &s->windows[s->made.replaces_first ? 0 : 1]))
+			ret = iom_error(-ERANGE,
+					"its DMA window begins at 0x%" PRIx64
+					", that of the domain elsewhere",
+					window.start);
+	}
+	for (at = 0; !ret && iom_records_next(&s->records, at, UINT64_MAX, &record);
+	     at = record.map.iova + record.map.length)
+		if (!record.broken)
+			ret = iom_spapr_map_one(backend, c, &record.map, &left);
+	return ret;
+}
+
+static int start(struct iom_backend *backend, const struct iom_spapr_policy *policy)
+{
+	struct iom_spapr *s = backend->priv;
+	int ret;
+
+	if (s->policy)
+		return 0;
+	ret = policy->check_machine(backend->sys);
+	if (ret < 0)
+		return ret;
+	iom_records_init(&s->records);
+	s->policy = policy;
+	return 0;
+}
+
+static void close_container(struct iom_backend *backend, struct iom_spapr_container **link)
+{
+	struct iom_spapr_container *c = *link;
+
+	*link = c->next;
+	iom_spapr_container_close(backend, c);
+}
+
+int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev,
+		     const struct iom_spapr_policy *policy)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_spapr_container **link, *c;
+	int ret;
+
+	ret = start(backend, policy);
+	if (ret < 0)
+		return ret;
+	link = link_of(s, dev->group);
+	if (*link)
+		return iom_spapr_container_add(backend, *link, dev);
+	ret = iom_spapr_container_open(backend, dev, &c);
+	if (ret < 0)
+		return ret;
+	if (!s->containers && !s->has_second) {
+		s->info = c->info;
+		s->windows[0] = c->info.first;
+	} else {
+		ret = catch_up(backend, c);
+	}
+	if (ret < 0) {
+		iom_vfio_detach(backend, &c->vfio, dev);
+		iom_spapr_container_close(backend, c);
+		return ret;
+	}
+	c->next = s->containers;
+	s->containers = c;
+	return 0;
+}
+
+void iom_spapr_detach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_spapr_container **link = link_of(s, dev->group);
+
+	iom_vfio_detach(backend, &(*link)->vfio, dev);
+	/* the kernel has the default window again, and no other: the next attach makes them anew */
+	if (!(*link)->vfio.groups)
+		close_container(backend, link);
+}
+
+void iom_spapr_destroy(struct iom_backend *backend)
+{
+	struct iom_spapr *s = backend->priv;
+
+	if (s->policy)
+		iom_records_destroy(&s->records);
+	s->policy = NULL;
+}
+
+void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_spapr_container *c;
+
+	if (dev)
+		iom_vfio_close_device(backend, dev);
+	for (c = s->containers; c && !dev; c = c->next)
+		iom_vfio_forget(backend, &c->vfio, NULL);
+}
