@@ -94,11 +94,19 @@ struct sim_resv {
 	char type[24];
 };
 
+enum sim_machine {
+	SIM_NO_POWER, /* an IOMMU of type1 */
+	SIM_POWERNV,
+	SIM_PSERIES,
+};
+
 struct sim_platform {
 	const char *name;
-	uint64_t last;       /* of the IOMMU's addresses */
-	uint64_t pgsizes[3]; /* as type1 tells them with base pages of 4, 16 and 64 KiB */
-	uint64_t least_page; /* of the IOMMU; 0: the kernel's */
+	enum sim_machine machine;
+	unsigned int windows; /* POWER: that a group may have */
+	uint64_t last;        /* of the IOMMU's addresses */
+	uint64_t pgsizes[3];  /* as type1 tells them with base pages of 4, 16 and 64 KiB */
+	uint64_t least_page;  /* of the IOMMU; 0: the kernel's */
 	struct sim_resv resv[2];
 	size_t n_resv;
 	bool write_only_reads; /* the page table cannot forbid reading what may be written */
@@ -119,6 +127,11 @@ struct sim_group {
 	unsigned int bound;          /* these devices */
 	unsigned int cdevs;          /* those of them that are bound by a device's own descriptor */
 	struct sim_hwpt *hwpt;       /* that they are attached to */
+
+	/* POWER */
+	struct sim_group *tce_next; /* of the container's, the last that was attached first */
+	uint64_t dma64_start;       /* of its 64-bit window, where a hypervisor says */
+	bool no_windows;            /* a window failed: none is made until the next boot */
 };
 
 struct sim_device {
@@ -178,6 +191,7 @@ struct sim_container {
 	unsigned int refs; /* its descriptor, and its groups */
 	struct sim_group *groups;
 	struct sim_type1 *type1; /* NULL before SET_IOMMU */
+	struct sim_spapr *spapr; /* in its place on POWER */
 };
 
 enum sim_file_kind {
@@ -195,6 +209,26 @@ struct sim_file {
 	enum sim_file_kind kind;
 	void *object;
 	char target[48]; /* what /proc says of it, cut */
+};
+
+/* What a POWER machine has; see spapr.h for what the kernel makes of it. */
+struct sim_power {
+	enum sim_machine machine;
+	uint64_t pgsizes;
+	uint64_t dma32_size;     /* of the default window */
+	uint64_t largest_window; /* entries that the hypervisor has to give */
+	unsigned int windows;
+	bool ddw_off;
+	struct sim_region *regions; /* registered by this process, the last one first */
+	uint64_t n_regions;
+	struct iom_sim_spapr_cost cost;
+	unsigned int crashes, leaks;
+	bool survives;
+};
+
+/* Pages behind memory that are not what they really are. */
+struct sim_backing {
+	uint64_t start, end, page_size;
 };
 
 /* Calls of one function or request. */
@@ -227,6 +261,11 @@ struct iom_sim {
 	uint64_t last;         /* of the IOMMU's addresses */
 	uint64_t least_page;   /* of the IOMMU */
 	enum iom_sim_memory memory;
+	struct sim_power power;
+	struct sim_backing *backings; /* a later one hides an earlier */
+	size_t n_backings;
+	uint64_t ram;
+	uint64_t hugepage_size, n_hugepages;
 	unsigned int quirks[IOM_SIM_QUIRKS]; /* how many more times each applies */
 	unsigned int info_growth;            /* see IOM_SIM_INFO_GROWS */
 
@@ -295,6 +334,8 @@ struct sim_file *iom_sim_files_find(struct iom_sim *sim, int fd);
 /* Is this driver one of VFIO's; does it leave DMA to the user. */
 bool iom_sim_driver_is_vfio(const char *driver);
 bool iom_sim_driver_is_harmless(const char *driver);
+/* Does the kernel fail to bind it: VFIO's, on POWER before 6.11. */
+bool iom_sim_refuses_driver(const struct iom_sim *sim, const char *driver);
 /* Does no driver do DMA in the group, and nobody own it. */
 bool iom_sim_vfio_is_viable(const struct iom_sim *sim, const struct sim_group *group);
 /* Has another process bound one of the group's devices. */
@@ -363,7 +404,25 @@ struct sim_map *iom_sim_maps_next(const struct sim_maps *maps, const struct sim_
 void iom_sim_maps_insert(struct sim_maps *maps, struct sim_map *map);
 void iom_sim_maps_remove(struct sim_maps *maps, struct sim_map *map);
 
-/* ---- The process's memory (sim_memory.c) ---------------------------------------------------- */
+/* ---- POWER (sim_power.c, sim_spapr.c) ------------------------------------------------------- */
+
+/* What the config says of such a machine and its memory; -EINVAL. */
+int iom_sim_power_init(struct iom_sim *sim, const struct iom_sim_config *config);
+void iom_sim_power_free(struct iom_sim *sim);
+void iom_sim_power_fs(struct iom_sim *sim);
+
+int iom_sim_spapr_extension(const struct iom_sim *sim, unsigned long extension);
+/* SET_IOMMU: make one of this type for the container's groups. */
+int iom_sim_spapr_open(struct iom_sim *sim, struct sim_container *container, unsigned long type);
+void iom_sim_spapr_release(struct iom_sim *sim, struct sim_container *container);
+/* A group that the container does not have yet; and one that is still in its list. */
+int iom_sim_spapr_attach(struct iom_sim *sim, struct sim_spapr *spapr, struct sim_group *group);
+void iom_sim_spapr_detach(struct iom_sim *sim, struct sim_spapr *spapr, struct sim_group *group);
+int iom_sim_spapr_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, unsigned long request,
+			void *arg);
+const struct sim_maps *iom_sim_spapr_maps(const struct sim_spapr *spapr);
+
+/* ---- The process's memory (sim_memory.c, sim_backing.c) ------------------------------------- */
 
 bool iom_sim_memory_can_populate(void);
 /* -EFAULT unless all of it is there and may be read (and written). */
@@ -371,6 +430,10 @@ int iom_sim_memory_check(const struct iom_sim *sim, uint64_t vaddr, uint64_t len
 /* Copy; the bytes done, which end where memory is missing. */
 size_t iom_sim_memory_read(uint64_t vaddr, void *buf, size_t n);
 size_t iom_sim_memory_write(uint64_t vaddr, const void *buf, size_t n);
+/* How the memory at an address is backed, as the machine's kernel would say it. */
+int iom_sim_find_vma(const struct iom_sim *sim, uint64_t addr, struct iom_vma *vma);
+/* The real alloc_pages(), at a multiple of the machine's page. */
+int iom_sim_alloc_pages(const struct iom_sim *sim, size_t length, void **pages);
 /* What the ioctl functions do with a bad pointer: -EFAULT. */
 int iom_sim_copy_in(void *to, const void *arg, size_t n);
 int iom_sim_copy_out(void *arg, const void *from, size_t n);

@@ -9,6 +9,7 @@ check_LTLIBRARIES += %D%/libiommu-sim.la
 	%D%/sim.h \
 	%D%/sim_area.c \
 	%D%/sim_attach.c \
+	%D%/sim_backing.c \
 	%D%/sim_cdev.c \
 	%D%/sim_change.c \
 	%D%/sim_compat.c \
@@ -23,8 +24,14 @@ check_LTLIBRARIES += %D%/libiommu-sim.la
 	%D%/sim_maps.c \
 	%D%/sim_memory.c \
 	%D%/sim_pages.c \
+	%D%/sim_power.c \
 	%D%/sim_ranges.c \
+	%D%/sim_region.c \
+	%D%/sim_spapr.c \
 	%D%/sim_table.c \
+	%D%/sim_tce.c \
 	%D%/sim_tree.c \
 	%D%/sim_type1.c \
-	%D%/sim_vfio.c
+	%D%/sim_vfio.c \
+	%D%/sim_window.c \
+	%D%/spapr.h

@@ -54,6 +54,24 @@ static const struct sim_platform platforms[] = {
 		.n_resv = 1,
 		.write_only_reads = true,
 	},
+	{
+		.name = "powernv",
+		.machine = SIM_POWERNV,
+		.windows = 2,
+		.last = UINT64_MAX,
+	},
+	{
+		.name = "pseries",
+		.machine = SIM_PSERIES,
+		.windows = 2,
+		.last = UINT64_MAX,
+	},
+	{
+		.name = "pseries-vf",
+		.machine = SIM_PSERIES,
+		.windows = 1,
+		.last = UINT64_MAX,
+	},
 };
 
 static const struct iom_sim_device default_devices[] = {
@@ -127,16 +145,18 @@ static int choose_platform(struct iom_sim *sim, const struct iom_sim_config *con
 	const char *name = config->platform ? config->platform : platforms[0].name;
 	size_t i;
 
-	sim->page_size = config->page_size ? config->page_size : 4096;
 	sim->kernel = config->kernel ? config->kernel : 612;
 	if (sim->kernel != 601 && sim->kernel != 612 && sim->kernel != 613 && sim->kernel != 702)
-		return -EINVAL;
-	if (sim->page_size != 4096 && sim->page_size != 16384 && sim->page_size != 65536)
 		return -EINVAL;
 	for (i = 0; i < COUNT(platforms); i++)
 		if (!strcmp(platforms[i].name, name))
 			sim->platform = &platforms[i];
 	if (!sim->platform)
+		return -EINVAL;
+	sim->page_size = sim->platform->machine == SIM_NO_POWER ? 4096 : 65536;
+	if (config->page_size)
+		sim->page_size = config->page_size;
+	if (sim->page_size != 4096 && sim->page_size != 16384 && sim->page_size != 65536)
 		return -EINVAL;
 	sim->pgsizes = sim->platform->pgsizes[sim->page_size == 4096    ? 0
 					      : sim->page_size == 16384 ? 1
@@ -148,7 +168,7 @@ static int choose_platform(struct iom_sim *sim, const struct iom_sim_config *con
 		sim->last = FIRST_STAGE_LAST;
 	/* such entries have no bit that forbids reading */
 	sim->write_only_reads = sim->platform->write_only_reads || sim->first_stage_only;
-	return 0;
+	return iom_sim_power_init(sim, config);
 }
 
 /* Ways to a device that the kernel was built with, or not. */
@@ -225,7 +245,8 @@ static int add_device(struct iom_sim *sim, const struct iom_sim_device *from)
 		;
 	*end = device;
 	strcpy(device->address, from->address);
-	strcpy(device->driver, from->driver ? from->driver : "");
+	if (from->driver && !iom_sim_refuses_driver(sim, from->driver))
+		strcpy(device->driver, from->driver);
 	device->vendor_id = from->vendor_id;
 	device->device_id = from->device_id;
 	device->class_code = from->class_code;
@@ -239,6 +260,8 @@ static int add_device(struct iom_sim *sim, const struct iom_sim_device *from)
 		device->group = get_group(sim, from->group);
 		if (!device->group)
 			return -ENOMEM;
+		if (from->dma64_start)
+			device->group->dma64_start = from->dma64_start;
 	}
 	device->plugged = !from->absent;
 	if (device->plugged)
@@ -319,6 +342,7 @@ void iom_sim_destroy(struct iom_sim *sim)
 		next_group = group->next;
 		free(group);
 	}
+	iom_sim_power_free(sim);
 	iom_sim_tree_free(sim->root);
 	free(sim->ioctls);
 	pthread_mutex_destroy(&sim->lock);

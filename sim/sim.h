@@ -12,12 +12,13 @@
  *	iom_sim_dma_read(sim, "0000:01:00.0", iova, buf, n);
  *	iom_sim_destroy(sim);
  *
- * What is simulated: VFIO containers, groups and type1 (v1 and v2), as in Linux 6.1, 6.12, 6.13 and
- * 7.2; iommufd, with its address spaces and its container calls, and the devices' own nodes; device
- * descriptors that answer GET_INFO and RESET, and -ENOTTY to all else.  Not there: page tables made
- * by hand (IOMMU_HWPT_ALLOC and its kin), GET_HW_INFO, PASIDs.  What is real: the memory.  MAP_DMA
- * and IOAS_MAP look at the pages of this very process, and the device reaches them; IOAS_MAP_FILE
- * takes a descriptor of the real kernel, and the device reaches that file.
+ * What is simulated: VFIO containers, groups, type1 (v1 and v2) and POWER's SPAPR TCE (v1 and v2),
+ * as in Linux 6.1, 6.12, 6.13 and 7.2; iommufd, with its address spaces and its container calls,
+ * and the devices' own nodes; device descriptors that answer GET_INFO and RESET, and -ENOTTY to all
+ * else.  Not there: page tables made by hand (IOMMU_HWPT_ALLOC and its kin), GET_HW_INFO, PASIDs,
+ * EEH's freezes.  What is real: the memory.  MAP_DMA, IOAS_MAP and REGISTER_MEMORY look at the
+ * pages of this very process, and the device reaches them; IOAS_MAP_FILE takes a descriptor of the
+ * real kernel, and the device reaches that file.
  *
  * The machine and its kernel are described by a struct iom_sim_config, or changed while they run.
  *
@@ -59,6 +60,8 @@ struct iom_sim_device {
 	unsigned int iommu_bits; /* address width of the IOMMU in front of it; 0: the platform's */
 	bool no_reset;           /* the device has no way to be reset */
 	bool absent;             /* not plugged in yet: see iom_sim_plug() */
+	/* "pseries": where the hypervisor puts the 64-bit window of its group; 0: at 2^59 */
+	uint64_t dma64_start;
 };
 
 /* How MAP_DMA finds out whether the memory is there and may be accessed. */
@@ -82,7 +85,7 @@ struct iom_sim_config {
 	size_t size;          /* sizeof(struct iom_sim_config) */
 	const char *platform; /* see iom_sim_platform(); NULL: "x86-48" */
 	unsigned int kernel;  /* 601, 612, 613 or 702; 0: 612 */
-	uint64_t page_size;   /* 4096, 16384 or 65536; 0: 4096 */
+	uint64_t page_size;   /* 4096, 16384 or 65536; 0: 4096, on POWER 65536 */
 	const struct iom_sim_device *devices;
 	size_t n_devices; /* 0: "0000:01:00.0" and "0000:02:00.0", groups 14 and 15, on vfio-pci */
 	uint32_t dma_entry_limit; /* type1's module parameter; 0: 65535 */
@@ -101,9 +104,21 @@ struct iom_sim_config {
 	 * before 6.13.
 	 */
 	bool first_stage_only;
+	uint64_t ram;           /* /proc/meminfo's MemTotal in bytes; 0: 4 GiB */
+	uint64_t hugepage_size; /* its Hugepagesize; 0: 2 MiB, with the hash MMU 16 MiB */
+	uint64_t n_hugepages;   /* its HugePages_Total */
+	/* POWER */
+	bool hash_mmu;           /* in place of the radix MMU */
+	bool ddw_off;            /* "pseries": the bridges have no dynamic windows */
+	uint64_t dma32_size;     /* of the default window; 0: 2 GiB on PowerNV, else 1 GiB */
+	uint64_t tce_pgsizes;    /* those of windows; 0: as QEMU has them */
+	uint64_t largest_window; /* "pseries": entries of a window at most; 0: 2^37 */
 };
 
-/* The name of platform n ("x86-48", "x86-39", "x86-amd", "arm64-smmuv3"); NULL past the last. */
+/*
+ * The name of platform n ("x86-48", "x86-39", "x86-amd", "arm64-smmuv3", and of POWER "powernv",
+ * "pseries", "pseries-vf"); NULL past the last.
+ */
 const char *iom_sim_platform(size_t n);
 
 /*
@@ -150,6 +165,14 @@ void iom_sim_set_iommufd_unsafe_interrupts(struct iom_sim *sim, bool on); /* iom
  */
 int iom_sim_path_error(struct iom_sim *sim, const char *path, int error);
 
+/*
+ * State that the memory of this process from va on has pages of page_size, as if hugetlbfs gave it;
+ * for what asks for the size of pages, and for the kernel when memory is registered on POWER.  0:
+ * those that it really has.  -EINVAL: page_size is no power of two, or less than the machine's
+ * page; -ENOMEM.
+ */
+int iom_sim_set_backing(struct iom_sim *sim, const void *va, uint64_t length, uint64_t page_size);
+
 /* ---- The device side ------------------------------------------------------------------------ */
 
 /*
@@ -181,8 +204,9 @@ unsigned int iom_sim_faults(struct iom_sim *sim, struct iom_sim_fault *fault);
 
 /*
  * Each mapping of the container that has the device's group, or of the IOAS that it is attached to,
- * ascending; a non-zero answer ends the walk with it.  map must not use the simulation.  va of a
- * mapped file is where the simulation has it.  -ENODEV.
+ * or on POWER, where there are none, each run of entries that shows memory in one piece, ascending;
+ * a non-zero answer ends the walk with it.  map must not use the simulation.  va of a mapped file is
+ * where the simulation has it.  -ENODEV.
  */
 typedef int iom_sim_map_fn(void *arg, uint64_t iova, void *va, uint64_t length,
 			   uint32_t vfio_flags);
@@ -201,6 +225,7 @@ enum iom_sim_call {
 	IOM_SIM_ALLOC_PAGES,
 	IOM_SIM_FILE_INFO,
 	IOM_SIM_MAP_FILE,
+	IOM_SIM_FIND_VMA,
 	IOM_SIM_FREE_PAGES, /* cannot fail, and is in no total of calls that can */
 	IOM_SIM_CALLS
 };
@@ -243,6 +268,7 @@ enum iom_sim_quirk {
 	IOM_SIM_UNMAP_SHORT,   /* UNMAP_DMA, IOAS_UNMAP say one page less than they unmapped */
 	IOM_SIM_UNMAP_NOTHING, /* they succeed, with size 0, and leave all as it was */
 	IOM_SIM_RANGES_GROW,   /* IOVA_RANGES needs room for one more than there is */
+	IOM_SIM_NO_SPAPR_V2, /* pSeries before 6.11: SPAPR_TCE_v2 is said to be there, and is not */
 	IOM_SIM_QUIRKS
 };
 
@@ -281,5 +307,36 @@ uint64_t iom_sim_mapped_bytes(struct iom_sim *sim);    /* of all containers and 
 uint64_t iom_sim_locked_bytes(struct iom_sim *sim);    /* counted against RLIMIT_MEMLOCK */
 uint64_t iom_sim_pinned_bytes(struct iom_sim *sim);    /* by iommufd, counted or not */
 uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages and map_file */
+
+/* ---- POWER ---------------------------------------------------------------------------------- */
+
+/*
+ * What the real kernel would have spent so far.  Registrations are a list, which each entry of a
+ * window costs a walk or two; on pSeries the table is the hypervisor's, and each entry costs two
+ * calls of it, be it empty or not.
+ */
+struct iom_sim_spapr_cost {
+	uint64_t entries_set;     /* by MAP_DMA */
+	uint64_t entries_cleared; /* that were not empty */
+	uint64_t list_nodes;      /* visited */
+	uint64_t hypercalls;      /* pSeries: to read and write entries */
+	uint64_t flushes;         /* PowerNV: of the hardware's cache, one for each range */
+};
+
+void iom_sim_spapr_cost(struct iom_sim *sim, struct iom_sim_spapr_cost *cost);
+
+/*
+ * How often the kernel would have crashed: MAP_DMA over the end of a window, on 6.12 UNMAP_DMA as
+ * well.  The first one ends the program with a message, unless the simulation is told to survive:
+ * then the call is -EIO, and what came before the end is done.
+ */
+unsigned int iom_sim_spapr_crashes(struct iom_sim *sim);
+void iom_sim_spapr_survive(struct iom_sim *sim, bool survive);
+
+/*
+ * Registrations that nobody can undo any more, because they were given up with entries that use
+ * them: pinned, counted and in the way until the process ends.
+ */
+unsigned int iom_sim_spapr_leaks(struct iom_sim *sim);
 
 #endif

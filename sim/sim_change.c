@@ -47,6 +47,8 @@ static int rebind(struct iom_sim *sim, struct sim_device *device, const char *dr
 	if (device->group && (device->group->container || device->group->owner) &&
 	    !iom_sim_driver_is_harmless(driver))
 		return -EBUSY;
+	if (iom_sim_refuses_driver(sim, driver))
+		return -EINVAL;
 	if (device->known)
 		iom_sim_fs_no_driver(sim, device);
 	strcpy(device->driver, driver);

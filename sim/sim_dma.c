@@ -21,6 +21,8 @@ static const struct sim_maps *maps_of(const struct sim_device *device)
 
 	if (group && group->container && group->container->type1)
 		return &group->container->type1->maps;
+	if (group && group->container && group->container->spapr)
+		return iom_sim_spapr_maps(group->container->spapr);
 	return group && group->hwpt ? &group->hwpt->ioas->areas : NULL;
 }
 
@@ -35,6 +37,22 @@ static const struct sim_map *lookup(const struct iom_sim *sim, const struct sim_
 		return NULL;
 	map = iom_sim_maps_from(maps, iova);
 	return map && map->iova <= iova && is_permitted(sim, map, write) ? map : NULL;
+}
+
+/* The end of what the mapping begins; POWER has entries, and what makes one piece is one. */
+static uint64_t last_of(const struct iom_sim *sim, const struct sim_maps *maps,
+			const struct sim_map *map)
+{
+	const struct sim_map *next;
+
+	while (sim->power.machine != SIM_NO_POWER) {
+		next = iom_sim_maps_next(maps, map);
+		if (!next || next->iova != map->last + 1 || next->flags != map->flags ||
+		    next->vaddr != map->vaddr + (next->iova - map->iova))
+			break;
+		map = next;
+	}
+	return map->last;
 }
 
 static int fault(struct iom_sim *sim, const struct sim_device *device, uint64_t iova, bool write)
@@ -120,7 +138,7 @@ int iom_sim_dma_target(struct iom_sim *sim, const char *address, uint64_t iova, 
 	}
 	if (map) {
 		*va = (void *)(uintptr_t)(map->vaddr + (iova - map->iova));
-		*length = map->last - iova + 1;
+		*length = last_of(sim, maps_of(device), map) - iova + 1;
 	}
 	pthread_mutex_unlock(&sim->lock);
 	return ret;
@@ -144,6 +162,7 @@ int iom_sim_each_map(struct iom_sim *sim, const char *address, iom_sim_map_fn *m
 	const struct sim_maps *maps = NULL;
 	const struct sim_map *map;
 	int ret = -ENODEV;
+	uint64_t last;
 
 	pthread_mutex_lock(&sim->lock);
 	device = iom_sim_device(sim, address);
@@ -151,11 +170,11 @@ int iom_sim_each_map(struct iom_sim *sim, const char *address, iom_sim_map_fn *m
 		ret = 0;
 		maps = maps_of(device);
 	}
-	if (maps) {
-		for (map = iom_sim_maps_from(maps, 0); map && !ret;
-		     map = iom_sim_maps_next(maps, map))
-			ret = map_fn(arg, map->iova, (void *)(uintptr_t)map->vaddr,
-				     map->last - map->iova + 1, map->flags);
+	for (map = maps ? iom_sim_maps_from(maps, 0) : NULL; map && !ret;
+	     map = last == UINT64_MAX ? NULL : iom_sim_maps_from(maps, last + 1)) {
+		last = last_of(sim, maps, map);
+		ret = map_fn(arg, map->iova, (void *)(uintptr_t)map->vaddr, last - map->iova + 1,
+			     map->flags);
 	}
 	pthread_mutex_unlock(&sim->lock);
 	return ret;

@@ -170,7 +170,9 @@ void iom_sim_fs_machine(struct iom_sim *sim)
 	iom_sim_tree_dir(sim, "/sys/devices");
 	iom_sim_tree_dir(sim, GROUPS);
 	iom_sim_tree_dir(sim, "/dev/vfio");
-	if (sim->container) {
+	if (sim->container && sim->power.machine != SIM_NO_POWER) {
+		iom_sim_tree_node(sim, SIM_CONTAINER_NODE, NULL, "/dev/vfio/vfio");
+	} else if (sim->container) {
 		iom_sim_tree_show(sim, show_dma_entry_limit, NULL, TYPE1 "/dma_entry_limit");
 		iom_sim_tree_show(sim, show_unsafe_interrupts, NULL,
 				  TYPE1 "/allow_unsafe_interrupts");
@@ -195,6 +197,7 @@ void iom_sim_fs_machine(struct iom_sim *sim)
 	iom_sim_tree_show(sim, show_limits, NULL, "/proc/%d/limits", sim->pid);
 	iom_sim_tree_show(sim, show_status, NULL, "/proc/%d/status", sim->pid);
 	iom_sim_tree_dir(sim, "/proc/%d/fd", sim->pid);
+	iom_sim_power_fs(sim);
 }
 
 static void device_folder(const struct sim_device *device, char path[PATH_ROOM])
@@ -223,7 +226,9 @@ void iom_sim_fs_device(struct iom_sim *sim, struct sim_device *device)
 		snprintf(group, sizeof(group), GROUPS "/%d", device->group->number);
 		iom_sim_tree_show(sim, show_reserved_regions, device->group, "%s/reserved_regions",
 				  group);
-		iom_sim_tree_text(sim, "DMA-FQ\n", "%s/type", group);
+		iom_sim_tree_text(sim,
+				  sim->power.machine == SIM_NO_POWER ? "DMA-FQ\n" : "unknown\n",
+				  "%s/type", group);
 		iom_sim_tree_relative(sim, folder, "%s/devices/%s", group, device->address);
 		iom_sim_tree_relative(sim, group, "%s/iommu_group", folder);
 	}

@@ -174,7 +174,7 @@ static int table_alloc_pages(void *ctx, size_t length, void **pages)
 	int ret;
 
 	if (iom_sim_begin(sim, &event, &ret)) {
-		ret = iom_sys_linux.alloc_pages(iom_sys_linux.ctx, length, pages);
+		ret = iom_sim_alloc_pages(sim, length, pages);
 		if (!ret)
 			sim->allocated_bytes += length;
 	}
@@ -222,6 +222,17 @@ static void table_free_pages(void *ctx, void *pages, size_t length)
 	iom_sim_end(sim, 0);
 }
 
+static int table_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_FIND_VMA, .fd = -1 };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret))
+		ret = iom_sim_find_vma(sim, addr, vma);
+	return (int)iom_sim_end(sim, ret);
+}
+
 void iom_sim_table_init(struct iom_sim *sim)
 {
 	sim->sys = (struct iom_sys){
@@ -236,5 +247,6 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.file_info = table_file_info,
 		.map_file = table_map_file,
 		.free_pages = table_free_pages,
+		.find_vma = table_find_vma,
 	};
 }

@@ -24,6 +24,12 @@ bool iom_sim_driver_is_harmless(const char *driver)
 	       !strcmp(driver, "pcieport");
 }
 
+bool iom_sim_refuses_driver(const struct iom_sim *sim, const char *driver)
+{
+	return sim->power.machine != SIM_NO_POWER && sim->kernel < 611 &&
+	       iom_sim_driver_is_vfio(driver);
+}
+
 /* ---- Life of containers and groups ---------------------------------------------------------- */
 
 static void put_container(struct iom_sim *sim, struct sim_container *container)
@@ -45,6 +51,8 @@ static void detach_container(struct iom_sim *sim, struct sim_group *group)
 
 	if (container->type1)
 		iom_sim_type1_detach(sim, container, group);
+	if (container->spapr)
+		iom_sim_spapr_detach(sim, container->spapr, group);
 	for (link = &container->groups; *link != group; link = &(*link)->container_next)
 		;
 	*link = group->container_next;
@@ -54,6 +62,8 @@ static void detach_container(struct iom_sim *sim, struct sim_group *group)
 		iom_sim_type1_release(sim, container->type1);
 		container->type1 = NULL;
 	}
+	if (!container->groups && container->spapr)
+		iom_sim_spapr_release(sim, container);
 	put_container(sim, container);
 }
 
@@ -181,6 +191,12 @@ static bool has_iommu(const struct sim_group *group)
 	return group->container || group->iommufd;
 }
 
+/* SET_IOMMU was done. */
+static bool has_type(const struct sim_container *container)
+{
+	return container->type1 || container->spapr;
+}
+
 static int group_status(struct iom_sim *sim, struct sim_group *group, void *arg)
 {
 	struct vfio_group_status status;
@@ -206,11 +222,13 @@ static int attach_container(struct iom_sim *sim, struct sim_container *container
 
 	if (!iom_sim_vfio_is_viable(sim, group))
 		return -EPERM;
-	if (container->type1) {
+	ret = 0;
+	if (container->type1)
 		ret = iom_sim_type1_attach(sim, container, group);
-		if (ret)
-			return ret;
-	}
+	else if (container->spapr)
+		ret = iom_sim_spapr_attach(sim, container->spapr, group);
+	if (ret)
+		return ret;
 	group->container = container;
 	group->users = 1;
 	group->container_next = container->groups;
@@ -334,7 +352,7 @@ static int group_get_device_fd(struct iom_sim *sim, struct sim_group *group, voi
 	ret = find_by_name(sim, group, name, &device);
 	if (ret)
 		return ret;
-	if (!group->iommufd && (!group->container || !group->container->type1))
+	if (!group->iommufd && (!group->container || !has_type(group->container)))
 		return -EINVAL;
 	if (group->iommufd) {
 		ret = use_iommufd(sim, device, group->iommufd);
@@ -375,6 +393,24 @@ static int group_ioctl(struct iom_sim *sim, struct sim_group *group, unsigned lo
 
 /* ---- Containers ----------------------------------------------------------------------------- */
 
+static int extension(const struct iom_sim *sim, const struct sim_type1 *type1, unsigned long number)
+{
+	if (sim->power.machine != SIM_NO_POWER)
+		return iom_sim_spapr_extension(sim, number);
+	return iom_sim_type1_extension(sim, type1, number);
+}
+
+static int set_type(struct iom_sim *sim, struct sim_container *container, unsigned long type)
+{
+	if (!container->groups || has_type(container))
+		return -EINVAL;
+	if (!extension(sim, NULL, type))
+		return -ENODEV;
+	if (sim->power.machine != SIM_NO_POWER)
+		return iom_sim_spapr_open(sim, container, type);
+	return iom_sim_type1_open(sim, container, type);
+}
+
 static int container_ioctl(struct iom_sim *sim, struct sim_container *container,
 			   unsigned long request, void *arg)
 {
@@ -384,14 +420,12 @@ static int container_ioctl(struct iom_sim *sim, struct sim_container *container,
 	case VFIO_GET_API_VERSION:
 		return VFIO_API_VERSION;
 	case VFIO_CHECK_EXTENSION:
-		return iom_sim_type1_extension(sim, container->type1, number);
+		return extension(sim, container->type1, number);
 	case VFIO_SET_IOMMU:
-		if (!container->groups || container->type1)
-			return -EINVAL;
-		if (!iom_sim_type1_extension(sim, NULL, number))
-			return -ENODEV;
-		return iom_sim_type1_open(sim, container, number);
+		return set_type(sim, container, number);
 	default:
+		if (container->spapr)
+			return iom_sim_spapr_ioctl(sim, container->spapr, request, arg);
 		if (!container->type1)
 			return -EINVAL;
 		return iom_sim_type1_ioctl(sim, container->type1, request, arg);

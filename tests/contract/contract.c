@@ -39,6 +39,7 @@ static const struct {
 	[NONE] = { 144, 8, PROT_NONE },
 	[FILE_PAGES] = { 152, 8, PROT_READ | PROT_WRITE },
 };
+#define MAX_ALIGN (2 << 20)
 #define AREA_PAGES 160 /* the rest, and what is between them, is PROT_NONE */
 
 static bool map_file(char *at, size_t length, size_t page)
@@ -56,17 +57,19 @@ static bool map_file(char *at, size_t length, size_t page)
 
 static bool make_memory(struct run *run)
 {
-	size_t page = run->world->page_size;
+	size_t page = run->world->page_size, align = page;
 	char *p;
 	int kind;
 
-	/* one page more: the machine's pages may be larger than those of the kernel below */
-	run->length = (AREA_PAGES + 1) * page;
+	/* the machine's pages may be larger than those of the kernel below, its IOMMU's too */
+	if (run->world->power)
+		align = MAX_ALIGN;
+	run->length = AREA_PAGES * page + align;
 	p = mmap(NULL, run->length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return false;
 	run->area = p;
-	p = (char *)(((uintptr_t)p + page - 1) / page * page);
+	p = (char *)(((uintptr_t)p + align - 1) / align * align);
 	for (kind = RW; kind <= FILE_PAGES; kind++) {
 		char *at = p + (size_t)layout[kind].start * page;
 		size_t length = (size_t)layout[kind].pages * page;
@@ -78,6 +81,13 @@ static bool make_memory(struct run *run)
 	}
 	run->memory[NOWHERE] = NULL;
 	run->memory[TOP_OF_VA] = (char *)(uintptr_t)-page;
+	if (run->test->needs == POWER_HUGE) {
+		const struct contract_power *power = run->world->power;
+
+		run->huge_length = 2 * power->huge_page;
+		run->memory[HUGE_PAGES] = power->get_huge(run->world->arg, run->huge_length);
+		return run->memory[HUGE_PAGES];
+	}
 	return true;
 }
 
@@ -115,6 +125,8 @@ uint64_t contract_iova(const struct run *run, const struct contract_row *row)
 		[AFTER] = world->ranges[1].start,
 		[LAST] = world->ranges[world->n_ranges - 1].last - contract_unit(run) + 1,
 		[TOP] = -contract_unit(run),
+		[ABOVE] = world->power ? world->power->dma32_size : 0,
+		[FRESH] = run->fresh,
 	};
 
 	return anchors[row->at] + (uint64_t)row->pages * contract_unit(run) + row->odd;
@@ -183,13 +195,16 @@ static int perform(struct run *run, const struct contract_row *row)
 		return 0;
 	default:
 		ret = contract_type1_call(run, row);
-		return ret == -ENOSYS ? contract_iommufd_call(run, row) : ret;
+		if (ret == -ENOSYS)
+			ret = contract_iommufd_call(run, row);
+		return ret == -ENOSYS ? contract_spapr_call(run, row) : ret;
 	}
 }
 
 static bool applies(const struct contract_world *world, const struct contract_row *row)
 {
-	return world->kernel >= row->from && (!row->below || world->kernel < row->below);
+	return world->kernel >= row->from && (!row->below || world->kernel < row->below) &&
+	       contract_spapr_applies(world, row);
 }
 
 static void run_rows(struct run *run, const char *test, const struct contract_row *rows, size_t n,
@@ -240,6 +255,17 @@ static const struct contract_row compat_setup[] = {
 	{ "set-up: device", DEVICE_FD, .fd = G, .to = D },
 };
 
+static const struct contract_row other_setup[] = {
+	{ "set-up: container", OPEN_CONTAINER, .to = C },
+	{ "set-up: group", OPEN_GROUP, .to = G },
+	{ "set-up: join", SET_CONTAINER, .fd = G, .to = C },
+	{ "set-up: type", SET_TYPE, .fd = C },
+	{ "set-up: another container", OPEN_CONTAINER, .to = C2 },
+	{ "set-up: another group", OPEN_OTHER, .to = G2 },
+	{ "set-up: it joins", SET_CONTAINER, .fd = G2, .to = C2 },
+	{ "set-up: its type", SET_TYPE, .fd = C2 },
+};
+
 #define ROWS(table)                                       \
 	{                                                 \
 		table, sizeof(table) / sizeof((table)[0]) \
@@ -251,7 +277,7 @@ static const struct {
 } setups[] = {
 	[FROM_NOTHING] = { NULL, 0 },       [WITH_TYPE1] = ROWS(type1_setup),
 	[WITH_IOAS] = ROWS(ioas_setup),     [WITH_CDEV] = ROWS(cdev_setup),
-	[WITH_COMPAT] = ROWS(compat_setup),
+	[WITH_COMPAT] = ROWS(compat_setup), [WITH_OTHER] = ROWS(other_setup),
 };
 
 static const struct contract_case *case_of(size_t n)
@@ -265,6 +291,8 @@ static const struct contract_case *case_of(size_t n)
 		{ contract_cdev_cases, &contract_n_cdev_cases },
 		{ contract_compat_cases, &contract_n_compat_cases },
 		{ contract_pair_cases, &contract_n_pair_cases },
+		{ contract_spapr_cases, &contract_n_spapr_cases },
+		{ contract_window_cases, &contract_n_window_cases },
 	};
 	size_t i;
 
@@ -288,6 +316,8 @@ static const char *kernel_lacks(const struct contract_world *world,
 {
 	if (test->needs == TYPE1)
 		return world->type1 ? NULL : "the kernel has no type1";
+	if (test->needs >= POWER)
+		return contract_spapr_lacks(world, test);
 	if (!world->iommufd)
 		return "the kernel has no iommufd";
 	switch (test->needs) {
@@ -342,4 +372,6 @@ void contract_run(const struct contract_world *world, size_t n, contract_report_
 			iom_sys_close(world->sys, run.fds[slot]);
 	if (run.area)
 		munmap(run.area, run.length);
+	if (run.memory[HUGE_PAGES])
+		munmap(run.memory[HUGE_PAGES], run.huge_length);
 }

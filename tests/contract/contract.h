@@ -17,6 +17,25 @@ struct contract_range {
 	uint64_t start, last;
 };
 
+/* What a POWER machine has; rows can be for one kind only. */
+struct contract_power {
+	enum {
+		ANY_POWER,
+		POWERNV,
+		PSERIES,
+	} machine;
+	uint64_t pgsizes;
+	uint64_t dma32_size;
+	uint64_t dma64_start; /* of the window that is not the default one, where it is not 0 */
+	uint64_t huge_page;   /* of hugetlbfs; 0: there is none */
+	/* Memory of two such pages; NULL: it cannot be had. */
+	void *(*get_huge)(void *arg, uint64_t length);
+	const char *other; /* a device of another group; or NULL */
+	int other_group;
+	bool warnings; /* calls that fill the kernel's log, and memory lost for good, may be made */
+	bool crashes;  /* even those that crash a real kernel */
+};
+
 /* The machine that the rows run on, and what is expected of it in particular. */
 struct contract_world {
 	const struct iom_sys *sys;
@@ -40,6 +59,7 @@ struct contract_world {
 	const struct contract_range *ranges;
 	size_t n_ranges;
 	uint32_t entry_limit;
+	const struct contract_power *power; /* NULL: it is no POWER machine */
 	/* Set RLIMIT_MEMLOCK, and have CAP_IPC_LOCK or not. */
 	void (*set_memlock)(void *arg, uint64_t bytes, bool ipc_lock);
 	void *arg;
@@ -95,6 +115,17 @@ enum contract_op {
 	OPTION,    /* number of id, operation flags; size_odd: the value; out: the value */
 	VFIO_IOAS,   /* operation flags; id; out: id */
 	COMPAT_INFO, /* GET_INFO of a container that is iommufd's; out: 1 if a device is attached */
+
+	OPEN_OTHER,  /* POWER's other group, into to */
+	TCE_INFO,    /* of fd: everything in it is as the world says */
+	REGISTER,    /* on fd: memory */
+	UNREGISTER,  /* on fd: memory */
+	TCE_MAP,     /* as MAP */
+	TCE_UNMAP,   /* as UNMAP; what is left in the argument is as it was */
+	TCE_CREATE,  /* on fd: shift, levels, and a size of 2^bits and size_odd; out: is it at 0 */
+	TCE_REMOVE,  /* on fd: that at an IOVA */
+	EEH_OP,      /* on fd: operation flags */
+	LIMIT_BYTES, /* RLIMIT_MEMLOCK is size_odd, without CAP_IPC_LOCK */
 };
 
 /* Where descriptors are kept in a test. */
@@ -106,6 +137,7 @@ enum contract_slot {
 	D2,
 	I, /* an iommufd */
 	I2,
+	G2,
 	SLOTS,
 	NO_FD = SLOTS, /* -1 */
 };
@@ -118,6 +150,8 @@ enum contract_anchor {
 	AFTER, /* the first page of the second range */
 	LAST,  /* the last page of the last range */
 	TOP,   /* the last page below 2^64 */
+	ABOVE, /* the default window of a POWER machine: the first page behind it */
+	FRESH, /* the first page of the window that was created last */
 };
 
 /* Where memory addresses are counted from. */
@@ -129,6 +163,8 @@ enum contract_memory {
 	FILE_PAGES, /* a file of one page, mapped further than it goes */
 	NOWHERE,    /* address 0 */
 	TOP_OF_VA,  /* the last page below 2^64 */
+	HUGE_PAGES, /* two of POWER's huge pages */
+	MEMORIES,
 };
 
 #define CONTRACT_RW_PAGES 64
@@ -166,6 +202,20 @@ struct contract_row {
 	int answer;         /* for calls that make a descriptor, 0 is any */
 	uint64_t out, out_odd;
 	bool told; /* of a refused UNMAP: out is told all the same */
+
+	/* POWER */
+	enum {
+		ALWAYS,
+		SMALL_PAGES, /* where the system's are of 4 KiB */
+		LARGE_PAGES, /* where they are of 64 KiB */
+	} when;
+	unsigned int on; /* this kind of machine only; 0: both */
+	unsigned int shift, bits, levels;
+	enum {
+		HARMLESS,
+		WARNS,
+		CRASHES,
+	} harm;
 };
 
 struct contract_case {
@@ -176,6 +226,10 @@ struct contract_case {
 		CDEV, /* that iommufd can attach, by its own node or its group's */
 		REFUSAL_TO_BIND,
 		REFUSAL_TO_ATTACH,
+		POWER,
+		POWER_PAIR, /* of groups */
+		POWER_HUGE, /* pages */
+		POWER_LOSS, /* of memory, or of a bridge, until the end or the next boot */
 	} needs;
 	enum {
 		FROM_NOTHING,
@@ -183,6 +237,7 @@ struct contract_case {
 		WITH_IOAS,   /* iommufd I, IOAS 1 */
 		WITH_CDEV,   /* I, 1, device D, bound as 2, attached to page table 3 */
 		WITH_COMPAT, /* as WITH_TYPE1, but C is an iommufd */
+		WITH_OTHER,  /* WITH_TYPE1, and container C2 with POWER's other group G2 */
 	} setup;
 	unsigned long type;
 	bool pair; /* it takes two devices of one group */
@@ -205,5 +260,9 @@ extern const struct contract_case contract_compat_cases[];
 extern const size_t contract_n_compat_cases;
 extern const struct contract_case contract_pair_cases[];
 extern const size_t contract_n_pair_cases;
+extern const struct contract_case contract_spapr_cases[];
+extern const size_t contract_n_spapr_cases;
+extern const struct contract_case contract_window_cases[];
+extern const size_t contract_n_window_cases;
 
 #endif

@@ -10,8 +10,11 @@ check_LTLIBRARIES += %D%/libcontract.la
 	%D%/rows_compat.c \
 	%D%/rows_iommufd.c \
 	%D%/rows_pair.c \
+	%D%/rows_spapr.c \
 	%D%/rows_type1.c \
+	%D%/rows_windows.c \
 	%D%/run.h \
+	%D%/spapr_calls.c \
 	%D%/type1_calls.c
 
 # On a real kernel: built by make check, run by tests/vm.

@@ -14,6 +14,13 @@
  *
  *	--pair=0000:00:04.0,0000:00:04.1
  *
+ * On POWER it is the page sizes of windows, and the size of the default one:
+ *
+ *	contract 0000:00:02.0 0x1211000 0x40000000
+ *
+ *	--other=0001:00:01.0    a device of another group, bound and not open
+ *	--warnings              rows that fill the kernel's log or lose memory and bridges as well
+ *
  * What the kernel has it finds out by itself; a case that has no meaning there is skipped by its
  * name.  Run by root; it changes its own limits and capabilities only.
  */
@@ -26,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -102,6 +110,71 @@ static void read_pair(struct contract_world *world, char *words)
 		errx(1, "%s and %s are of different groups", world->pair[0], world->pair[1]);
 }
 
+/* ---- POWER ---------------------------------------------------------------------------------- */
+
+static int huge_shift; /* of the pages that there are */
+
+static void *get_huge(void *arg, uint64_t length)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | huge_shift << 26;
+	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	(void)arg;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Those of the radix or the hash MMU: two of them, as the rows want them. */
+static void find_huge(struct contract_power *power)
+{
+	static const int shifts[] = { 21, 24 };
+	size_t i;
+	void *p;
+
+	for (i = 0; i < sizeof(shifts) / sizeof(shifts[0]) && !power->huge_page; i++) {
+		huge_shift = shifts[i];
+		p = get_huge(NULL, UINT64_C(2) << huge_shift);
+		if (!p)
+			continue;
+		munmap(p, (size_t)2 << huge_shift);
+		power->huge_page = UINT64_C(1) << huge_shift;
+		power->get_huge = get_huge;
+	}
+}
+
+static void find_power(struct contract_world *world, struct contract_power *power)
+{
+	char compatible[256] = "";
+	const char *at;
+	ssize_t n;
+
+	n = iom_sys_linux.read_file(NULL, "/proc/device-tree/compatible", compatible,
+				    sizeof(compatible) - 1);
+	if (n < 0)
+		return;
+	power->machine = PSERIES;
+	for (at = compatible; at < compatible + n; at += strlen(at) + 1)
+		if (!strcmp(at, "ibm,powernv"))
+			power->machine = POWERNV;
+	power->dma64_start = UINT64_C(1) << 59;
+	find_huge(power);
+	world->power = power;
+}
+
+static bool read_power_option(struct contract_power *power, const char *word)
+{
+	if (!strncmp(word, "--other=", 8)) {
+		power->other = word + 8;
+		power->other_group = group_of(power->other);
+	} else if (!strcmp(word, "--warnings")) {
+		power->warnings = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ---- The command line ----------------------------------------------------------------------- */
+
 static bool read_option(struct contract_world *world, char *word)
 {
 	if (!strcmp(word, "--refused=bind"))
@@ -129,7 +202,8 @@ static void run_test(const struct contract_world *world, size_t n)
 
 int main(int argc, char **argv)
 {
-	struct contract_range ranges[MAX_RANGES];
+	struct contract_range ranges[MAX_RANGES] = { { 0, 0 } };
+	struct contract_power power = { 0 };
 	struct contract_world world = {
 		.sys = &iom_sys_linux,
 		.kernel = running_kernel(),
@@ -141,17 +215,24 @@ int main(int argc, char **argv)
 	size_t n;
 	int i;
 
-	for (; argc > 1 && read_option(&world, argv[1]); argc--)
+	for (; argc > 1 && (read_option(&world, argv[1]) || read_power_option(&power, argv[1]));
+	     argc--)
 		argv++;
 	if (argc < 4 || argc > 3 + MAX_RANGES)
 		errx(2, "usage: contract [--refused=bind|attach] [--pair=ADDRESS,ADDRESS] "
-			"ADDRESS PAGE_SIZES START-LAST...");
+			"ADDRESS PAGE_SIZES START-LAST...\n"
+			"POWER: contract [--other=ADDRESS] [--warnings] "
+			"ADDRESS PAGE_SIZES DEFAULT_SIZE");
 	find_interfaces(&world);
+	find_power(&world, &power);
 	world.address = argv[1];
 	world.group = group_of(argv[1]);
 	world.pgsizes = strtoull(argv[2], NULL, 0);
 	world.alignment = world.pgsizes & -world.pgsizes;
-	for (i = 3; i < argc; i++) {
+	power.pgsizes = world.pgsizes;
+	power.dma32_size = strtoull(argv[3], NULL, 0);
+	world.n_ranges = world.power ? 1 : 0;
+	for (i = 3; i < argc && !world.power; i++) {
 		struct contract_range *range = &ranges[world.n_ranges++];
 
 		if (sscanf(argv[i], "%" SCNx64 "-%" SCNx64, &range->start, &range->last) != 2)

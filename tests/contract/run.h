@@ -9,9 +9,10 @@ struct run {
 	const struct contract_world *world;
 	const struct contract_case *test;
 	int fds[SLOTS + 1];
-	char *memory[TOP_OF_VA + 1];
+	char *memory[MEMORIES];
+	uint64_t fresh; /* where the last window that was created starts */
 	void *area;
-	size_t length;
+	size_t length, huge_length;
 	char wrong[512]; /* about the row that runs */
 };
 
@@ -45,5 +46,11 @@ int contract_keep(struct run *run, const struct contract_row *row, int fd);
 /* -ENOSYS: it is none of these. */
 int contract_type1_call(struct run *run, const struct contract_row *row);
 int contract_iommufd_call(struct run *run, const struct contract_row *row);
+int contract_spapr_call(struct run *run, const struct contract_row *row);
+/* Is a row for this POWER machine, or any other. */
+bool contract_spapr_applies(const struct contract_world *world, const struct contract_row *row);
+/* Why not a case that is for POWER machines; NULL: it is. */
+const char *contract_spapr_lacks(const struct contract_world *world,
+				 const struct contract_case *test);
 
 #endif

@@ -40,6 +40,10 @@ unit_tests = \
 	%D%/test_sim_faults \
 	%D%/test_sim_iommufd \
 	%D%/test_sim_pages \
+	%D%/test_sim_power \
+	%D%/test_sim_spapr \
+	%D%/test_sim_spapr_contract \
+	%D%/test_sim_spapr_dma \
 	%D%/test_space \
 	%D%/test_space_model \
 	%D%/test_sys \
@@ -108,6 +112,7 @@ $(other_backend_tests): Makefile
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 %C%_test_sim_contract_LDADD = tests/contract/libcontract.la $(LDADD)
+%C%_test_sim_spapr_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 
 %C%_librunner_la_SOURCES = \
 	%D%/counted_pages.h \
@@ -117,4 +122,5 @@ $(other_backend_tests): Makefile
 	%D%/runner.h \
 	%D%/sim_iommufd_rig.h \
 	%D%/sim_rig.h \
+	%D%/sim_spapr_rig.h \
 	%D%/util.h

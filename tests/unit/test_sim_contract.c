@@ -230,7 +230,8 @@ START_TEST(every_test_has_a_machine)
 	};
 	run_on(&config, -EINVAL, "first stage only", 0, page);
 	for (i = 0; contract_test(i); i++)
-		ck_assert_msg(tried[i], "%s was tried nowhere", contract_test(i));
+		ck_assert_msg(!strncmp(contract_test(i), "SPAPR", 5) || tried[i],
+			      "%s was tried nowhere", contract_test(i));
 	ck_assert_uint_le(i, MAX_TESTS);
 }
 END_TEST
@@ -241,6 +242,10 @@ START_TEST(every_platform_is_tried)
 
 	for (n = 0; n < COUNT(platforms); n++)
 		ck_assert_str_eq(iom_sim_platform(n), platforms[n].name);
+	/* and by test_sim_spapr_contract */
+	ck_assert_str_eq(iom_sim_platform(n++), "powernv");
+	ck_assert_str_eq(iom_sim_platform(n++), "pseries");
+	ck_assert_str_eq(iom_sim_platform(n++), "pseries-vf");
 	ck_assert_ptr_null(iom_sim_platform(n));
 }
 END_TEST
