@@ -31,6 +31,7 @@ unit_tests = \
 	%D%/test_pci_memory \
 	%D%/test_pins \
 	%D%/test_placement \
+	%D%/test_power \
 	%D%/test_quarantine \
 	%D%/test_radix \
 	%D%/test_radix_model \
