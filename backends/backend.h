@@ -7,9 +7,9 @@
  * turns that into kernel calls, checks what the kernel answers, and explains a refusal in one
  * sentence (iom_error), which the core prefixes with what was being done.
  *
- * Locks: attach, detach, apertures, add_aperture, unmap_all, close_device and destroy are called with
- * the domain's topology lock held for writing, so alone.  wants_aperture, map and unmap are called with it held for
- * reading: from several threads at once, on disjoint ranges.
+ * Locks: attach, detach, apertures, add_aperture, undo_aperture, unmap_all, close_device and destroy
+ * are called with the domain's topology lock held for writing, so alone.  wants_aperture, map and
+ * unmap are called with it held for reading: from several threads at once, on disjoint ranges.
  */
 #ifndef IOM_BACKEND_H
 #define IOM_BACKEND_H
@@ -27,10 +27,10 @@ struct iom_backend_ops;
 
 /* What the caller expects of the domain, for windows to be planned by. */
 struct iom_backend_plan {
-	uint64_t bytes; /* mapped at once */
-	uint64_t page;  /* the page size of most of it */
-	uint64_t base;  /* the smallest page that memory of this machine has */
-	bool stated;    /* by the caller, and not by default */
+	uint64_t bytes;                 /* mapped at once */
+	uint64_t page;                  /* the page size of most of it */
+	uint64_t base;                  /* the smallest page that memory of this machine has */
+	bool bytes_stated, page_stated; /* by the caller, and not by default */
 };
 
 struct iom_backend {
@@ -38,6 +38,7 @@ struct iom_backend {
 	const struct iom_sys *sys;
 	const struct iom_log *log;
 	struct iom_backend_plan plan;
+	bool replays; /* what was mapped before the last detach will be mapped again */
 	/* aligned for anything, ops->priv_size bytes, zeroed */
 	void *priv;
 };
@@ -57,7 +58,7 @@ struct iom_backend_map {
 	int fd;             /* -1, or the file that is mapped at va */
 	uint64_t offset;    /* and from where in it */
 	uint64_t rest;      /* length, and what will be mapped right after it for the same call */
-	uint64_t backing;   /* the smallest page behind va, if IOM_CAP_BACKING asks for it */
+	uint64_t backing;   /* the page size behind va, if IOM_CAP_BACKING asks for it */
 };
 
 /* Memory that is about to be mapped, wherever there is room. */
@@ -69,7 +70,9 @@ struct iom_backend_wish {
 };
 
 /* Capabilities, so that the core never asks which backend it has. */
-#define IOM_CAP_BACKING 0x1u /* a page of the IOMMU must not be larger than those of the memory */
+
+/* A page of the IOMMU must not be larger than those of the memory, and map has one size of these. */
+#define IOM_CAP_BACKING 0x1u
 
 struct iom_backend_ops {
 	const char *name;
@@ -98,12 +101,15 @@ struct iom_backend_ops {
 
 	/*
 	 * Where apertures are made: whether memory like this deserves one that is not there yet;
-	 * then make it, or explain why not.  After a refusal it is not wished for again.  NULL: all
-	 * apertures are there from the beginning.
+	 * then make it, or explain why not.  After a refusal it is not wished for again.  NULL, all
+	 * three: all apertures are there from the beginning.
 	 */
 	bool (*wants_aperture)(const struct iom_backend *backend,
 			       const struct iom_backend_wish *wish);
 	int (*add_aperture)(struct iom_backend *backend, const struct iom_backend_wish *wish);
+
+	/* Take back the one that was just made, in which nothing is mapped. */
+	void (*undo_aperture)(struct iom_backend *backend);
 
 	/* All or nothing; *left becomes true if the kernel may have kept a part of what failed. */
 	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);

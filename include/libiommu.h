@@ -123,9 +123,10 @@ enum iom_log_level {
 struct iom_open_opts {
 	size_t size; /* sizeof(struct iom_open_opts) */
 	/*
-	 * Force this backend: "iommufd", "type1", or "type1-iommufd" (type1's calls, answered by
-	 * iommufd's container compatibility).  NULL: the first of these, in this order, by which
-	 * the first attach succeeds.
+	 * Force this backend: "iommufd", "type1", "type1-iommufd" (type1's calls, answered by
+	 * iommufd's container compatibility), or on POWER "powernv" (bare metal) and "pseries" (a
+	 * guest of PowerVM or KVM).  NULL: the first of these, in this order, by which the first
+	 * attach succeeds.
 	 */
 	const char *backend;
 	/*
@@ -138,21 +139,18 @@ struct iom_open_opts {
 	/*
 	 * What may be unmapped apart.  0: whole mappings only.  Else a power of two, 4096 or more:
 	 * iom_unmap_range() may begin and end at any IOVA that is a multiple of it (and of the
-	 * largest that iom_page_size() has been).  Automatic IOVAs are then congruent to the
+	 * largest that iom_page_size() has been, and of the page size of the aperture if a fixed
+	 * IOVA chose one of larger pages).  Automatic IOVAs are then congruent to the
 	 * addresses modulo the granule, if one lies inside the memory, so that multiples are the
 	 * same in both.  The kernel does not cut mappings, so each one costs a kernel call, and an
 	 * entry of entry_limit, for every granule that it touches.
 	 */
 	uint64_t unmap_granule;
 	/*
-	 * For POWER, where memory is mapped through DMA windows of limited size: how many bytes
-	 * will be mapped at once, and the page size of most of it.  If one is given, a window for
-	 * it is made at the first attach; if need be in the place of the default one, which else
-	 * serves all memory.  0: the machine's memory, but no more than 2^20 pages; and the huge
-	 * page size if the machine has huge pages reserved, else its page size; a window for that
-	 * is made when it is first needed, beside the default one only.  On pSeries the time to
-	 * make a window, and to take it down, grows with its size even when it is empty: about a
-	 * second for 2^20 pages.
+	 * For POWER (see there): how many bytes will be mapped at once, and the page size of most
+	 * of it, a power of two, 4096 or more.  0: all of the machine's memory, but no more than
+	 * 2^20 pages; and its default huge page size if huge pages are reserved, else its page
+	 * size.  Ignored elsewhere.
 	 */
 	uint64_t expect_bytes;
 	uint64_t expect_page;
@@ -163,8 +161,8 @@ struct iom_open_opts {
  * succeeds chooses the backend for the domain's life.  The domain is the caller's and ends with
  * iom_close().
  *
- * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level; unmap_granule), -E2BIG,
- * -ENOMEM, -EOPNOTSUPP (a kernel before 4.14).
+ * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level; unmap_granule;
+ * expect_page), -E2BIG, -ENOMEM, -EOPNOTSUPP (a kernel before 4.14).
  */
 int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 
@@ -260,7 +258,7 @@ struct iom_aperture {
 /*
  * The domain's apertures, ascending.  A mapping must also end below 2^dma_bits of the narrowest
  * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is
- * 0. They change only by attach and detach.
+ * 0. They change by attach and detach, and on POWER once when a mapping has a window made.
  *
  * -ENODEV (none is attached), -EPERM.
  */
@@ -268,9 +266,48 @@ int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, 
 
 /*
  * The smallest unit that can be mapped, a power of two: 4096 on most machines, but 64 KiB on many
- * arm64 and POWER kernels.  0 while no device is attached.  It changes only by attach and detach.
+ * arm64 kernels, and on POWER where the default window was replaced.  0 while no device is attached.
+ * It changes when the apertures do.
  */
 uint64_t iom_page_size(const struct iom_domain *dom);
+
+/* ---- POWER ------------------------------------------------------------------------------------ */
+
+/*
+ * On POWER (VFIO SPAPR TCE v2) an aperture is a DMA window: a table of the size that it was made
+ * with, whose entries are pages of one size.  Each device has a default window below 4 GiB, of
+ * 4 KiB pages and 1 or 2 GiB.  One other may be made, by what iom_open_opts says is expected:
+ *
+ *	expected    window                      made
+ *	nothing     by the defaults             when memory is mapped that has pages as large, or for
+ *	                                        which there is no room; beside the default one only
+ *	something   for these bytes and pages   at the first attach, if the default one is not as
+ *	                                        good; in its place if need be
+ *
+ * Its size is the next power of two.  If it cannot be made, the default one serves, the log says so
+ * (IOM_LOG_WARN), iom_explain() says why, and so does an iom_map() that then finds no room.
+ *
+ * PowerNV puts the other window at IOVA 2^59.  A device that cannot drive that has it at 0, in the
+ * place of the default one: only if it was expected, and while nothing is mapped.  pSeries puts it at
+ * 2^59 or wherever the hypervisor says, and has no other place, so that a device with fewer bits is
+ * served by the default one; a virtual function has one window in all, and there too it takes the
+ * default one's place.  On pSeries the time to make a window, and to take it down, grows with its
+ * size even when it is empty: about a second for 2^20 pages, to be had by larger pages or by
+ * expecting less.  The tables count against RLIMIT_MEMLOCK, with 8 to 16 bytes a page.
+ *
+ * A page of a window must not be larger than those behind the memory, and of these only hugetlb
+ * ones count as larger than the system's (not transparent huge pages): so memory of huge pages
+ * goes to the window with the largest pages that fit, all else to the other.  A fixed IOVA,
+ * and the memory for it, must fit the pages of the window in which it lies (-EINVAL).
+ *
+ * Memory is registered before it is mapped, in whole pages of the system or huge pages, which
+ * several mappings may share, and pinned for writing: read-only memory is -EFAULT.  The registry is
+ * one for the process, because the kernel's is; what another library of this process has registered
+ * is -EBUSY.
+ *
+ * Each group has a container of its own, and all have the same windows and mappings.  An attach of
+ * a group whose windows would begin elsewhere fails, with nothing changed.
+ */
 
 /* ---- Mappings --------------------------------------------------------------------------------- */
 
@@ -353,8 +390,8 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  * descriptor where it takes one (iommufd since Linux 6.13), else the address.  fd may be closed
  * afterwards.
  *
- * offset and length are multiples of iom_page_size(), and of the file's page size if it is one of
- * huge pages.  The file must be open for what the flags ask: for reading always, and for writing
+ * offset and length are multiples of iom_page_size(), and of the file's page size: the system's, or
+ * that of its huge pages.  The file must be open for what the flags ask: for reading always, and for writing
  * with IOM_MAP_WRITE.  Where it is open for writing, the caller can write at region->va whatever
  * the flags say; else only read.
  *

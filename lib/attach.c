@@ -9,7 +9,6 @@
 #include "domain.h"
 #include "error.h"
 #include "options.h"
-#include "pages.h"
 #include "pieces.h"
 #include "plan.h"
 #include "view.h"
@@ -76,8 +75,6 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		if (iom_needs_backing(dom))
-			map.backing = iom_backing_page(dom->sys, map.va, map.length);
 		ret = iom_pieces_map(dom, &map, span->cut, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
@@ -144,13 +141,13 @@ static void widen_as_expected(struct iom_domain *dom)
 		.backing = dom->backend->plan.page,
 		.reach = dom->reach,
 	};
+	const struct iom_backend_plan *plan = &dom->backend->plan;
 	struct iom_kept_error kept;
 
-	if (!dom->backend->ops->wants_aperture || !dom->backend->plan.stated)
+	if (!dom->backend->ops->wants_aperture || !(plan->bytes_stated || plan->page_stated))
 		return;
 	iom_error_keep(&kept);
-	if (iom_view_widen(dom, &wish) < 0)
-		iom_log(&dom->log, IOM_LOG_WARN, "no window as expected: %s", iom_errmsg());
+	(void)iom_view_widen(dom, &wish);
 	iom_error_restore(&kept);
 }
 
@@ -259,8 +256,12 @@ static int attach(struct iom_domain *dom, struct iom_device *dev)
 		ret = iom_binding_check(dom->sys, dev->base.address);
 	if (ret < 0)
 		return ret;
-	if (dom->backend)
+	if (!dom->devices)
+		iom_view_forget_narrow(dom);
+	if (dom->backend) {
+		dom->backend->replays = !dom->devices && dom->mappings;
 		return attach_to(dom, dom->backend, dev);
+	}
 	return attach_by_choice(dom, dev);
 }
 

@@ -43,6 +43,7 @@ static void free_domain(struct iom_domain *dom)
 	pthread_rwlock_destroy(&dom->topology);
 	free(dom->reasons);
 	free(dom->refusal);
+	free(dom->narrow);
 	free(dom);
 }
 

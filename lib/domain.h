@@ -55,6 +55,7 @@ struct iom_domain {
 	uint64_t reach;                    /* of the narrowest device */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */
 	char *refusal; /* what the last attach that failed left to say, or NULL */
+	char *narrow;  /* why there is no further aperture, or NULL: it was not tried */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;

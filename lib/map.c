@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "domain.h"
 #include "error.h"
@@ -91,6 +90,12 @@ static int check_here(const struct iom_domain *dom, const struct iom_map_request
 		return iom_error(-EINVAL,
 				 "address, length and a fixed IOVA must be multiples of %" PRIu64,
 				 dom->page_size);
+	if (rq->backing < dom->page_size)
+		return iom_error(-EINVAL,
+				 "the memory has pages of %" PRIu64
+				 " bytes, and the IOMMU's smallest here is %" PRIu64
+				 "; use huge pages, or expect smaller ones (expect_page)",
+				 rq->backing, dom->page_size);
 	return rq->flags & IOM_MAP_FIXED ? check_fixed(dom, rq) : 0;
 }
 
@@ -112,7 +117,7 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 	struct iom_place place = {
 		.va = rq->va,
 		.length = rq->length,
-		.backing = rq->backing,
+		.backing = rq->wish.backing,
 		.granule = dom->granule,
 		.limit = rq->limit,
 	};
@@ -260,9 +265,6 @@ static int map(struct iom_domain *dom, struct iom_map_request *rq, struct iom_re
 	bool left = false;
 	int ret;
 
-	ret = check_here(dom, rq);
-	if (ret < 0)
-		return ret;
 	pthread_mutex_lock(&dom->table);
 	ret = reserve(dom, rq, &span);
 	pthread_mutex_unlock(&dom->table);
@@ -272,7 +274,7 @@ static int map(struct iom_domain *dom, struct iom_map_request *rq, struct iom_re
 	map = iom_span_map(span);
 	map.fd = rq->fd;
 	map.offset = rq->offset;
-	map.backing = rq->backing;
+	map.backing = rq->even ? rq->backing : 0;
 	ret = iom_pieces_map(dom, &map, span->cut, &left);
 
 	pthread_mutex_lock(&dom->table);
@@ -323,6 +325,49 @@ static int read_limit(const struct iom_domain *dom, const struct iom_map_opts *o
 	return 0;
 }
 
+/* The smallest page behind the memory, which the IOMMU's must not be larger than. */
+static int read_backing(const struct iom_domain *dom, struct iom_map_request *rq)
+{
+	struct iom_run run = { .length = rq->length };
+	uint64_t done;
+	int ret;
+
+	rq->backing = dom->page_size;
+	for (done = 0; iom_needs_backing(dom) && done < rq->length; done += run.length) {
+		ret = iom_page_run(dom->sys, rq->va + done, rq->length - done, &run);
+		if (ret < 0)
+			return ret;
+		if (!done || run.page < rq->backing)
+			rq->backing = run.page;
+	}
+	rq->even = run.length == rq->length;
+	return 0;
+}
+
+/* Whether the memory can be claimed: an aperture is not made for what will be refused then. */
+static int check_unmapped(struct iom_domain *dom, const struct iom_map_request *rq)
+{
+	uint64_t taken = 0;
+	int ret;
+
+	if (rq->flags & IOM_MAP_ALIAS)
+		return 0;
+	pthread_mutex_lock(&dom->table);
+	ret = iom_radix_claim(&dom->by_va, rq->va, rq->length, rq->va, &taken);
+	if (ret < 0)
+		ret = explain_claim(dom, ret, taken);
+	else
+		iom_radix_clear(&dom->by_va, rq->va, rq->length);
+	pthread_mutex_unlock(&dom->table);
+	return ret;
+}
+
+/* The largest page that may serve it where the library chooses: it can be cut as was promised. */
+static uint64_t page_limit(const struct iom_domain *dom, const struct iom_map_request *rq)
+{
+	return dom->granule && dom->granule < rq->backing ? dom->granule : rq->backing;
+}
+
 /* Whether a backend that makes apertures would make one for this memory. */
 static bool wants_aperture(const struct iom_domain *dom, const struct iom_map_request *rq)
 {
@@ -344,42 +389,50 @@ static int try(struct iom_domain *dom, struct iom_map_request *rq, const struct 
 	if (!dom->devices)
 		return iom_error(-ENODEV, "no device is attached, so it is not known what can be "
 					  "mapped; attach one first");
-	rq->backing = iom_needs_backing(dom) ? iom_backing_page(dom->sys, rq->va, rq->length)
-					     : dom->page_size;
+	ret = read_backing(dom, rq);
+	if (!ret)
+		ret = check_here(dom, rq);
+	if (ret < 0)
+		return ret;
 	rq->wish = (struct iom_backend_wish){ .length = rq->length,
-					      .backing = rq->backing,
+					      .backing = page_limit(dom, rq),
 					      .reach = rq->limit };
-	if (wants_aperture(dom, rq))
-		return -EAGAIN;
+	if (wants_aperture(dom, rq)) {
+		ret = check_unmapped(dom, rq);
+		return ret < 0 ? ret : -EAGAIN;
+	}
 	ret = map(dom, rq, region);
 	rq->wish.full = ret == -ENOSPC || ret == -ERANGE;
-	return rq->wish.full && wants_aperture(dom, rq) ? -EAGAIN : ret;
+	if (!rq->wish.full || (rq->flags & IOM_MAP_FIXED))
+		return ret;
+	if (wants_aperture(dom, rq))
+		return -EAGAIN;
+	if (dom->narrow)
+		iom_error_append("; no further aperture: %s", dom->narrow);
+	return ret;
 }
 
-/* The same after the wish for an aperture; where it was refused, that is told besides. */
+/* The same after the wish for an aperture, granted or not. */
 static int try_wider(struct iom_domain *dom, struct iom_map_request *rq,
 		     const struct iom_map_opts *opts, struct iom_region *region)
 {
-	char reason[IOM_ERROR_MAX] = "";
 	int ret;
 
 	pthread_rwlock_wrlock(&dom->topology);
-	if (iom_view_widen(dom, &rq->wish) < 0)
-		snprintf(reason, sizeof(reason), "%s", iom_errmsg());
+	(void)iom_view_widen(dom, &rq->wish);
 	pthread_rwlock_unlock(&dom->topology);
 
 	rq->widened = true;
 	pthread_rwlock_rdlock(&dom->topology);
 	ret = try(dom, rq, opts, region);
 	pthread_rwlock_unlock(&dom->topology);
-	if (ret < 0 && *reason)
-		iom_error_append("; %s", reason);
 	return ret;
 }
 
 int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
 		   const struct iom_map_opts *callers, struct iom_region *region)
 {
+	struct iom_kept_error kept;
 	struct iom_map_opts opts;
 	int ret;
 
@@ -389,10 +442,16 @@ int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
 	if (ret < 0)
 		return ret;
 	rq->iova = opts.iova;
+	iom_error_keep(&kept);
 	pthread_rwlock_rdlock(&dom->topology);
 	ret = try(dom, rq, &opts, region);
 	pthread_rwlock_unlock(&dom->topology);
-	return ret == -EAGAIN ? try_wider(dom, rq, &opts, region) : ret;
+	if (ret == -EAGAIN) {
+		ret = try_wider(dom, rq, &opts, region);
+		if (!ret)
+			iom_error_restore(&kept);
+	}
+	return ret;
 }
 
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,

@@ -16,7 +16,8 @@ struct iom_map_request {
 	/* for iom_map_memory() to use */
 	iom_iova_t iova;
 	uint64_t limit;
-	uint64_t backing; /* the page size behind it; what the IOMMU may have at most */
+	uint64_t backing; /* the smallest page behind it; what the IOMMU may have at most */
+	bool even;        /* all of them are of this size */
 	struct iom_backend_wish wish;
 	bool widened; /* the wish was granted or refused */
 	bool only;    /* the limit is that of one device */

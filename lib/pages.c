@@ -1,20 +1,55 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pages.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
-uint64_t iom_backing_page(const struct iom_sys *sys, uint64_t va, uint64_t length)
+#include "error.h"
+
+uint64_t iom_base_page(const struct iom_sys *sys)
 {
-	uint64_t smallest = UINT64_MAX, at = va, end = va + length;
 	struct iom_vma vma;
 
-	/* a hole, or no answer: the kernel that is asked to pin it will say what is wrong */
-	while (at < end) {
-		if (sys->find_vma(sys->ctx, at, &vma) < 0 || vma.end <= at)
-			return (uint64_t)sysconf(_SC_PAGESIZE);
-		if (vma.page_size < smallest)
-			smallest = vma.page_size;
-		at = vma.end;
+	/* a stack has no huge pages */
+	if (sys->find_vma(sys->ctx, (uintptr_t)&vma, &vma) < 0)
+		return (uint64_t)sysconf(_SC_PAGESIZE);
+	return vma.page_size;
+}
+
+static int explain(uint64_t va, int err)
+{
+	int ret = -EIO;
+
+	if (err == -ENOMEM)
+		ret = -ENOMEM;
+	if (err == -EMFILE || err == -ENFILE)
+		ret = -EMFILE;
+	return iom_error(ret,
+			 "the page size of the memory at 0x%" PRIx64
+			 " cannot be read from /proc/self: %s",
+			 va, strerror(-err));
+}
+
+int iom_page_run(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_run *run)
+{
+	uint64_t done = 0, page = 0;
+	struct iom_vma vma;
+	int ret;
+
+	while (done < length) {
+		ret = sys->find_vma(sys->ctx, va + done, &vma);
+		if (ret == -ENOENT)
+			vma = (struct iom_vma){ .end = va + length,
+						.page_size = iom_base_page(sys) };
+		else if (ret < 0)
+			return explain(va + done, ret);
+		if (page && vma.page_size != page)
+			break;
+		page = vma.page_size;
+		done = vma.end - va;
 	}
-	return smallest;
+	*run = (struct iom_run){ page, done < length ? done : length };
+	return 0;
 }

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How large the pages behind a range of memory are. */
+/*
+ * How large the pages behind a range of memory are: hugetlb pages count, transparent huge pages do
+ * not, because they may be split at any time.
+ */
 #ifndef IOM_PAGES_H
 #define IOM_PAGES_H
 
 #include "sys.h"
 
+/* The smallest that memory of this machine has. */
+uint64_t iom_base_page(const struct iom_sys *sys);
+
+/* Memory whose pages are all of one size. */
+struct iom_run {
+	uint64_t page;
+	uint64_t length;
+};
+
 /*
- * The smallest page of the range, as the kernel backs it: hugetlb pages count, transparent huge
- * pages do not, because they may be split at any time.
+ * The first run of a range, no longer than that.  What is not there counts as of base pages: the
+ * kernel, when it is asked to pin it, says so.  -EMFILE, -ENOMEM, -EIO, with a sentence.
  */
-uint64_t iom_backing_page(const struct iom_sys *sys, uint64_t va, uint64_t length);
+int iom_page_run(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_run *run);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "map.h"
+#include "pages.h"
 
 /* The length of the piece that begins at iova, of a range that has length bytes left. */
 static uint64_t piece(uint64_t cut, uint64_t iova, uint64_t length)
@@ -35,20 +36,37 @@ static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err,
 	return err;
 }
 
+/* The page size behind what is left of a range, and for how many bytes it is the same. */
+static int read_run(const struct iom_domain *dom, const struct iom_backend_map *map, uint64_t done,
+		    struct iom_run *run)
+{
+	if (map->backing || !iom_needs_backing(dom)) {
+		*run = (struct iom_run){ map->backing, map->length - done };
+		return 0;
+	}
+	return iom_page_run(dom->sys, map->va + done, map->length - done, run);
+}
+
 int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
 		   bool *left)
 {
 	struct iom_backend_map next = *map;
+	struct iom_run run = { 0, 0 };
 	uint64_t done;
-	int ret;
+	int ret = 0;
 
-	for (done = 0; done < map->length; done += next.length) {
-		next.va = map->va + done;
-		next.iova = map->iova + done;
-		next.offset = map->offset + done;
-		next.rest = map->length - done;
-		next.length = piece(cut, next.iova, map->length - done);
-		ret = map_piece(dom, &next, left);
+	for (done = 0; done < map->length; done += next.length, run.length -= next.length) {
+		if (!run.length)
+			ret = read_run(dom, map, done, &run);
+		if (!ret) {
+			next.va = map->va + done;
+			next.iova = map->iova + done;
+			next.offset = map->offset + done;
+			next.rest = map->length - done;
+			next.backing = run.page;
+			next.length = piece(cut, next.iova, run.length);
+			ret = map_piece(dom, &next, left);
+		}
 		if (ret < 0)
 			return done ? undo(dom, map->iova, done, ret, left) : ret;
 	}

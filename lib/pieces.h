@@ -10,8 +10,8 @@
 #include "domain.h"
 
 /*
- * Map a range by as many kernel calls as it has pieces: all or nothing.  cut is the span's.
- * topology is held.
+ * Map a range by as many kernel calls as it has pieces: all or nothing.  cut is the span's.  backing
+ * 0: not known, or not of one size.  topology is held.
  */
 int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
 		   bool *left);

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "pages.h"
 
 /* The number behind a label, 0 if it is not there. */
 static uint64_t meminfo(const char *text, const char *label)
@@ -20,8 +21,9 @@ struct iom_backend_plan iom_plan(const struct iom_sys *sys, const struct iom_bac
 
 	if (iom_sys_read_text(sys, "/proc/meminfo", text, sizeof(text)) < 0)
 		text[0] = '\0';
-	plan.stated = plan.bytes || plan.page;
-	plan.base = (uint64_t)sysconf(_SC_PAGESIZE);
+	plan.bytes_stated = plan.bytes;
+	plan.page_stated = plan.page;
+	plan.base = iom_base_page(sys);
 	if (!plan.bytes)
 		plan.bytes = meminfo(text, "MemTotal:") << 10;
 	if (!plan.page && meminfo(text, "HugePages_Total:"))

@@ -145,6 +145,8 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 		add_page_sizes(text, a->page_sizes);
 		add(text, a->flags & IOM_APERTURE_LARGER_PAGES ? " or larger\n" : "\n");
 	}
+	if (dom->narrow)
+		add(text, "no further aperture: %s\n", dom->narrow);
 	if (dom->reach != UINT64_MAX)
 		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n",
 		    dom->reach);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -39,11 +40,14 @@ static int ask(uint64_t addr, struct iom_vma *vma)
 	return 0;
 }
 
-/* Each mapping is a line with its range, and lines with what is to be said of it. */
+/*
+ * Each mapping is a line with its range, and lines with what is to be said of it.  A name may make a
+ * line longer than what is read at once.
+ */
 static int read_smaps(uint64_t addr, struct iom_vma *vma)
 {
 	uint64_t start, end, kib;
-	bool inside = false;
+	bool inside = false, begins = true;
 	char line[512];
 	int ret = -ENOENT;
 	FILE *file;
@@ -51,7 +55,9 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 	file = fopen("/proc/self/smaps", "re");
 	if (!file)
 		return -errno;
-	while (ret < 0 && fgets(line, sizeof(line), file)) {
+	for (; ret < 0 && fgets(line, sizeof(line), file); begins = strchr(line, '\n')) {
+		if (!begins)
+			continue;
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
 			inside = start <= addr && addr < end;
 			vma->start = start;

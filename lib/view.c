@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 
@@ -177,21 +179,59 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	return 0;
 }
 
-int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish)
+/* The domain's apertures with the one that was just made. */
+static int commit_wider(struct iom_domain *dom)
 {
 	struct iom_view view;
 	int ret;
 
-	if (!dom->devices || !dom->backend->ops->wants_aperture(dom->backend, wish))
-		return 0;
-	ret = dom->backend->ops->add_aperture(dom->backend, wish);
-	if (ret < 0)
-		return ret;
 	ret = iom_view_read(dom, dom->devices, &view);
 	if (ret < 0)
 		return ret;
 	ret = iom_view_commit(dom, &view);
 	if (ret < 0)
 		iom_view_free(&view);
+	else
+		iom_view_raise_granule(dom, &view);
+	return ret;
+}
+
+static void note_narrow(struct iom_domain *dom)
+{
+	iom_log(&dom->log, IOM_LOG_WARN, "no further aperture: %s", iom_errmsg());
+	free(dom->narrow);
+	dom->narrow = strdup(iom_errmsg());
+}
+
+void iom_view_forget_narrow(struct iom_domain *dom)
+{
+	free(dom->narrow);
+	dom->narrow = NULL;
+}
+
+int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish)
+{
+	const struct iom_backend_ops *ops;
+	struct iom_kept_error kept;
+	int ret;
+
+	if (!dom->devices)
+		return 0;
+	ops = dom->backend->ops;
+	if (!ops->wants_aperture(dom->backend, wish))
+		return 0;
+	ret = ops->add_aperture(dom->backend, wish);
+	if (!ret) {
+		ret = commit_wider(dom);
+		if (ret < 0) {
+			iom_error_keep(&kept);
+			ops->undo_aperture(dom->backend);
+			iom_error_restore(&kept);
+		}
+	}
+	if (ret < 0)
+		note_narrow(dom);
+	else
+		iom_view_forget_narrow(dom);
 	return ret;
 }

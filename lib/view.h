@@ -33,9 +33,11 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
 
 /*
  * Have the backend make one more aperture, if it still wants to: another thread may have come
- * first, or the device gone.
+ * first, or the device gone.  A refusal is logged, and kept for those who then have no room.
  */
 int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish);
+
+void iom_view_forget_narrow(struct iom_domain *dom);
 
 void iom_view_free(struct iom_view *view);
 

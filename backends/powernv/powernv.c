@@ -20,6 +20,9 @@
 /* Up to here one table is no burden. */
 #define ONE_LEVEL_SHIFT 17
 
+/* What the levels and the page must stay below, together. */
+#define TCE_ADDRESS_BITS 55
+
 static int check_machine(const struct iom_sys *sys)
 {
 	if (iom_power_machine(sys) == IOM_POWER_NV)
@@ -32,32 +35,42 @@ static unsigned int shift_of(uint64_t power)
 	return 63 - (unsigned int)__builtin_clzll(power);
 }
 
-/*
- * The fewest levels whose tables are not too large (pnv_pci_ioda2_table_alloc_pages in the kernel),
- * 0 if there are none.
- */
-static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int entries_shift)
+/* As pnv_pci_ioda2_table_alloc_pages() in the kernel checks it. */
+static bool can_have_levels(unsigned int levels, unsigned int entries_shift,
+			    unsigned int page_shift, unsigned int base_shift)
+{
+	unsigned int table_shift = (entries_shift + levels - 1) / levels + ENTRY_SHIFT;
+
+	if (table_shift < base_shift)
+		table_shift = base_shift;
+	return table_shift <= TABLE_SHIFT_MAX &&
+	       (table_shift - ENTRY_SHIFT) * levels + page_shift < TCE_ADDRESS_BITS;
+}
+
+/* The fewest levels whose tables are no burden, or else are not too large; 0 if there are none. */
+static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int entries_shift,
+			       unsigned int page_shift, unsigned int base_shift)
 {
 	unsigned int levels = entries_shift <= ONE_LEVEL_SHIFT ? 1 : 2;
 
 	for (; levels <= info->levels; levels++)
-		if ((entries_shift + levels - 1) / levels + ENTRY_SHIFT <= TABLE_SHIFT_MAX)
+		if (can_have_levels(levels, entries_shift, page_shift, base_shift))
 			return levels;
-	return 0;
+	return can_have_levels(1, entries_shift, page_shift, base_shift) ? 1 : 0;
 }
 
-static int make_plan(const struct iom_spapr_info *info, uint64_t start, uint64_t size,
-		     uint64_t page, struct iom_window_plan *plan)
+static int make_plan(const struct iom_spapr_info *info, uint64_t base, uint64_t start,
+		     uint64_t size, uint64_t page, struct iom_window_plan *plan)
 {
-	unsigned int levels = levels_for(info, shift_of(size) - shift_of(page));
+	unsigned int levels =
+		levels_for(info, shift_of(size) - shift_of(page), shift_of(page), shift_of(base));
 
 	if (!levels)
-		return iom_error(
-			-ERANGE,
-			"a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
-			" needs larger tables than the kernel makes; expect less, or larger "
-			"pages",
-			size, page);
+		return iom_error(-ERANGE,
+				 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
+				 " is more than the kernel makes tables for; expect less, or larger "
+				 "pages",
+				 size, page);
 	*plan = (struct iom_window_plan){
 		.window = { .start = start, .size = size, .page_shift = shift_of(page) },
 		.levels = levels,
@@ -71,16 +84,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/*
- * In the place of the default window, which then serves all memory: its pages are no larger than
- * the smallest of memory, unless the caller expects so.
- */
+/* In the place of the default window. */
 static int plan_first(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
 		      const struct iom_backend_wish *wish, struct iom_window_plan *plan)
 {
-	uint64_t most = least(expected->stated ? expected->page : expected->base, wish->backing);
+	uint64_t most = least(iom_spapr_only_page(expected), wish->backing);
 	uint64_t page = iom_largest_page(info->page_sizes, most);
-	uint64_t size = page ? iom_window_size(expected, page) : 0;
+	uint64_t size = page ? iom_window_size(expected, wish, page) : 0;
 
 	while (size && size - 1 > wish->reach)
 		size >>= 1;
@@ -91,7 +101,7 @@ static int plan_first(const struct iom_spapr_info *info, const struct iom_backen
 		return iom_error(-ERANGE,
 				 "no DMA window that the device can reach is better than the "
 				 "default one");
-	return make_plan(info, 0, size, page, plan);
+	return make_plan(info, expected->base, 0, size, page, plan);
 }
 
 static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
@@ -99,13 +109,13 @@ static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan
 {
 	uint64_t most = wish->full ? least(expected->page, wish->backing) : expected->page;
 	uint64_t page = iom_largest_page(info->page_sizes, most);
-	uint64_t size = page ? iom_window_size(expected, page) : 0;
+	uint64_t size = page ? iom_window_size(expected, wish, page) : 0;
 
 	if (info->max_windows < 2 || wish->reach < SECOND_START + size - 1)
 		return plan_first(info, expected, wish, plan);
 	if (!page)
 		return iom_error(-ERANGE, "no DMA window has pages as small as 0x%" PRIx64, most);
-	return make_plan(info, SECOND_START, size, page, plan);
+	return make_plan(info, expected->base, SECOND_START, size, page, plan);
 }
 
 static const struct iom_spapr_policy policy = { check_machine, plan };

@@ -29,10 +29,12 @@ static int check_machine(const struct iom_sys *sys)
 static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
 		const struct iom_backend_wish *wish, struct iom_window_plan *plan)
 {
-	bool small = wish->full && wish->backing < expected->page;
-	uint64_t most = small ? wish->backing : expected->page;
+	/* a virtual function has one window only */
+	bool only = info->max_windows < 2;
+	uint64_t largest = only ? iom_spapr_only_page(expected) : expected->page;
+	uint64_t most = wish->full && wish->backing < largest ? wish->backing : largest;
 	uint64_t page = iom_largest_page(info->page_sizes, most);
-	uint64_t size = page ? iom_window_size(expected, page) : 0;
+	uint64_t size = page ? iom_window_size(expected, wish, page) : 0;
 
 	if (wish->reach < SECOND_LEAST)
 		return iom_error(-ERANGE,
@@ -46,12 +48,14 @@ static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan
 				 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
 				 " has too many entries to be made; expect less, or larger pages",
 				 size, page);
+	if (only && size <= info->first.size && page <= UINT64_C(1) << info->first.page_shift)
+		return iom_error(-ERANGE, "no DMA window for what is expected is better than the "
+					  "default one");
 	*plan = (struct iom_window_plan){
 		.window = { .size = size, .page_shift = 63 - (unsigned int)__builtin_clzll(page) },
 		.levels = 1,
 		.start_is_free = true,
-		/* a virtual function has one window only */
-		.replaces_first = info->max_windows < 2,
+		.replaces_first = only,
 	};
 	return 0;
 }

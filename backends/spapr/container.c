@@ -154,6 +154,20 @@ void iom_spapr_container_close(struct iom_backend *backend, struct iom_spapr_con
 	free(c);
 }
 
+static const char *hint(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return " (its table counts against RLIMIT_MEMLOCK)";
+	case -EINVAL:
+		return " (the hypervisor may have none as large; expect less)";
+	case -ENODEV:
+		return " (an earlier failure has the kernel refuse all until reboot)";
+	default:
+		return "";
+	}
+}
+
 int iom_spapr_create_window(const struct iom_sys *sys, struct iom_spapr_container *c,
 			    unsigned int levels, struct iom_window *window)
 {
@@ -171,9 +185,7 @@ int iom_spapr_create_window(const struct iom_sys *sys, struct iom_spapr_containe
 				 "the kernel makes no DMA window of 0x%" PRIx64
 				 " bytes with pages of 0x%" PRIx64 ": %s%s",
 				 window->size, UINT64_C(1) << window->page_shift,
-				 strerror(ret < 0 ? -ret : ret),
-				 ret == -ENOMEM ? " (its table counts against RLIMIT_MEMLOCK)"
-						: "");
+				 strerror(ret < 0 ? -ret : ret), hint(ret));
 	window->start = arg.start_addr;
 	return 0;
 }
@@ -218,13 +230,17 @@ static int unmap(const struct iom_sys *sys, const struct iom_spapr_container *c,
 		.iova = iova,
 		.size = length,
 	};
-	int ret;
 
-	ret = iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
-	if (ret)
-		return iom_error(-EIO, "the kernel refuses to unmap: %s",
-				 strerror(ret < 0 ? -ret : ret));
-	return 0;
+	return iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
+}
+
+static int explain_settle(int err)
+{
+	if (err == -ENOMEM)
+		return iom_error(-ENOMEM, "the kernel has no memory for the default DMA window: "
+					  "its table counts against RLIMIT_MEMLOCK");
+	return iom_error(-EIO, "the kernel does not make the default DMA window: %s",
+			 strerror(err < 0 ? -err : err));
 }
 
 /*
@@ -243,11 +259,11 @@ static int settle(const struct iom_sys *sys, struct iom_spapr_container *c)
 	if (!ret)
 		__atomic_store_n(&c->settled, true, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&c->settling);
-	return ret;
+	return ret ? explain_settle(ret) : 0;
 }
 
 int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *c,
-		  const struct iom_window *window, const struct iom_backend_map *map)
+		  const struct iom_window *window, const struct iom_backend_map *map, bool *left)
 {
 	struct vfio_iommu_type1_dma_map arg = {
 		.argsz = sizeof(arg),
@@ -269,9 +285,8 @@ int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *c,
 	ret = iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_MAP_DMA, &arg);
 	if (!ret)
 		return 0;
-	if (ret == -ENOMEM)
-		return iom_error(-ENOMEM, "the kernel has no memory for the DMA window's table (it "
-					  "counts against RLIMIT_MEMLOCK)");
+	/* the kernel says that it clears what it wrote; memory that it did not clear must stay */
+	*left = unmap(sys, c, map->iova, map->length);
 	/* hypervisor and firmware codes come through as they are: no errno means what it says */
 	return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 " (%d)",
 			 map->iova, map->length, ret);
@@ -280,7 +295,16 @@ int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *c,
 int iom_spapr_unmap(const struct iom_sys *sys, struct iom_spapr_container *c,
 		    const struct iom_window *window, uint64_t iova, uint64_t length)
 {
+	int ret;
+
+	/* it has gone since, and taken with it what was quarantined there */
+	if (!window)
+		return 0;
 	if (!contains(window, iova, length))
 		return outside(iova, length);
-	return unmap(sys, c, iova, length);
+	ret = unmap(sys, c, iova, length);
+	if (ret)
+		return iom_error(-EIO, "the kernel refuses to unmap: %s",
+				 strerror(ret < 0 ? -ret : ret));
+	return 0;
 }

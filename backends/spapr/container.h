@@ -60,10 +60,11 @@ int iom_spapr_remove_window(const struct iom_sys *sys, struct iom_spapr_containe
 
 /*
  * Map or unmap whole pages of a window that contains the range: the kernel checks only the first
- * page, and writes past the end of the table.  The memory of a map is registered.
+ * page, and writes past the end of the table.  The memory of a map is registered.  Where there is
+ * no window (NULL), nothing is mapped.  *left becomes true if what failed may be mapped in part.
  */
 int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *container,
-		  const struct iom_window *window, const struct iom_backend_map *map);
+		  const struct iom_window *window, const struct iom_backend_map *map, bool *left);
 int iom_spapr_unmap(const struct iom_sys *sys, struct iom_spapr_container *container,
 		    const struct iom_window *window, uint64_t iova, uint64_t length);
 

@@ -42,9 +42,6 @@ uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most)
 {
 	uint64_t pages = most ? page_sizes & (most | (most - 1)) : 0;
 
-	/* most need not be a power of two */
-	while (pages && (UINT64_C(1) << (63 - __builtin_clzll(pages))) > most)
-		pages &= ~(UINT64_C(1) << (63 - __builtin_clzll(pages)));
 	return pages ? UINT64_C(1) << (63 - __builtin_clzll(pages)) : 0;
 }
 
@@ -53,12 +50,20 @@ static uint64_t round_up(uint64_t x)
 	return x <= 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(x - 1));
 }
 
-uint64_t iom_window_size(const struct iom_backend_plan *plan, uint64_t page)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t iom_window_size(const struct iom_backend_plan *plan, const struct iom_backend_wish *wish,
+			 uint64_t page)
 {
 	uint64_t most = UINT64_C(1) << 58, size;
 
-	size = plan->bytes > most / 2 ? most : round_up(plan->bytes + plan->bytes / 8);
-	if (!plan->stated && size / page > ENTRIES_MAX)
+	size = plan->bytes > most ? most : round_up(plan->bytes);
+	if (!plan->bytes || (!plan->bytes_stated && size / page > ENTRIES_MAX))
 		size = ENTRIES_MAX * page;
-	return size < page ? page : size;
+	if (wish->full)
+		size = larger(size, wish->length > most ? most : round_up(wish->length));
+	return larger(size, page);
 }

@@ -20,18 +20,50 @@ struct entry {
 	struct entry *next;
 	const struct iom_slab_owner *owner;
 	unsigned int uses;
-	bool changing; /* a call for it is in the kernel */
+	unsigned int *pages; /* the uses of each */
 };
 
 /* A range of memory, whose ends are the same wherever it is registered. */
 struct slab {
 	struct iom_span span; /* in units of 4 KiB, like IOVAs */
+	unsigned int page_shift;
 	struct entry *entries;
+	/*
+	 * A call for it is in the kernel.  One that registers it may yet fail for memory that
+	 * others have no use for, and two of these at once are an overlap to the kernel.
+	 */
+	bool changing;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t settled = PTHREAD_COND_INITIALIZER;
-static struct iom_space slabs;
+/*
+ * In a page that a forked child finds zeroed, which makes it a new one: the child's kernel knows
+ * none of these registrations, and the lock may have been held by a thread that it does not have.
+ */
+struct registry {
+	pthread_mutex_t lock;
+	pthread_cond_t settled;
+	struct iom_space slabs;
+};
+
+static struct registry *registry;
+
+static void make_registry(void)
+{
+	void *page;
+
+	if (!iom_sys_linux.alloc_pages(iom_sys_linux.ctx, IOM_UNIT, &page))
+		__atomic_store_n(&registry, page, __ATOMIC_RELEASE);
+}
+
+static int open_registry(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_registry);
+	if (!registry)
+		return iom_error(-ENOMEM, "no memory for the registry of registrations");
+	return 0;
+}
 
 static struct slab *slab_of(struct iom_span *span)
 {
@@ -48,6 +80,63 @@ static struct entry *find_entry(const struct slab *slab, const struct iom_slab_o
 	return NULL;
 }
 
+/* Pages of a slab, by their numbers in it. */
+struct pages {
+	size_t first, last;
+};
+
+static struct pages pages_of(const struct slab *slab, uint64_t unit, uint64_t end)
+{
+	const unsigned int shift = slab->page_shift - IOM_UNIT_SHIFT;
+
+	if (end > slab->span.end)
+		end = slab->span.end;
+	return (struct pages){ (unit - slab->span.start) >> shift,
+			       (end - 1 - slab->span.start) >> shift };
+}
+
+static bool is_used(const struct slab *slab, size_t page)
+{
+	const struct entry *entry;
+
+	for (entry = slab->entries; entry; entry = entry->next)
+		if (entry->pages[page])
+			return true;
+	return false;
+}
+
+/*
+ * Whether what is registered is what the process has there now.  What has no use left may have been
+ * unmapped from the process, and other memory mapped in its place; the slab has the old one.
+ */
+static bool is_current(const struct slab *slab, struct pages pages)
+{
+	size_t i;
+
+	for (i = pages.first; i <= pages.last; i++)
+		if (!is_used(slab, i))
+			return false;
+	return true;
+}
+
+static void add_use(struct entry *entry, struct pages pages)
+{
+	size_t i;
+
+	entry->uses++;
+	for (i = pages.first; i <= pages.last; i++)
+		entry->pages[i]++;
+}
+
+static void end_use(struct entry *entry, struct pages pages)
+{
+	size_t i;
+
+	entry->uses--;
+	for (i = pages.first; i <= pages.last; i++)
+		entry->pages[i]--;
+}
+
 /* The last entry takes its slab with it. */
 static void remove_entry(struct slab *slab, struct entry *entry)
 {
@@ -56,9 +145,10 @@ static void remove_entry(struct slab *slab, struct entry *entry)
 	for (link = &slab->entries; *link != entry; link = &(*link)->next)
 		;
 	*link = entry->next;
+	free(entry->pages);
 	free(entry);
 	if (!slab->entries) {
-		iom_space_remove(&slabs, &slab->span);
+		iom_space_remove(&registry->slabs, &slab->span);
 		free(slab);
 	}
 }
@@ -75,17 +165,17 @@ static int call(const struct slab *slab, const struct entry *entry, unsigned lon
 	return iom_sys_ioctl(owner->sys, owner->container, request, &arg);
 }
 
-/* The same with the lock let go: the slab stays while it has an entry, and the entry while it is changing. */
-static int call_unlocked(const struct slab *slab, struct entry *entry, unsigned long request)
+/* The same with the lock let go: the slab stays while it has an entry, and that is the caller's. */
+static int call_unlocked(struct slab *slab, const struct entry *entry, unsigned long request)
 {
 	int ret;
 
-	entry->changing = true;
-	pthread_mutex_unlock(&lock);
+	slab->changing = true;
+	pthread_mutex_unlock(&registry->lock);
 	ret = call(slab, entry, request);
-	pthread_mutex_lock(&lock);
-	entry->changing = false;
-	pthread_cond_broadcast(&settled);
+	pthread_mutex_lock(&registry->lock);
+	slab->changing = false;
+	pthread_cond_broadcast(&registry->settled);
 	return ret;
 }
 
@@ -131,77 +221,126 @@ static int register_entry(struct slab *slab, struct entry *entry)
 	return explain_register(sys, va, length, ret);
 }
 
-static int add_entry(struct slab *slab, const struct iom_slab_owner *owner)
+static struct entry *new_entry(const struct slab *slab, const struct iom_slab_owner *owner)
 {
+	size_t n = pages_of(slab, slab->span.start, slab->span.end).last + 1;
 	struct entry *entry;
 
 	entry = malloc(sizeof(*entry));
 	if (!entry)
+		return NULL;
+	*entry = (struct entry){ .owner = owner, .pages = calloc(n, sizeof(*entry->pages)) };
+	if (entry->pages)
+		return entry;
+	free(entry);
+	return NULL;
+}
+
+static int add_entry(struct slab *slab, const struct iom_slab_owner *owner)
+{
+	struct entry *entry;
+
+	entry = new_entry(slab, owner);
+	if (!entry)
 		return iom_error(-ENOMEM, "no memory for a registration");
-	*entry = (struct entry){ .next = slab->entries, .owner = owner };
+	entry->next = slab->entries;
 	slab->entries = entry;
 	return register_entry(slab, entry);
 }
 
-static int add_slab(const struct iom_slab_owner *owner, uint64_t start, uint64_t end)
+/* What begins at unit and ends at end, or where the next slab begins. */
+static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page)
 {
-	struct entry *entry = malloc(sizeof(*entry));
-	struct slab *slab = malloc(sizeof(*slab));
+	const struct iom_span *next = iom_space_at(&registry->slabs, unit);
+	struct slab *slab;
 
-	if (!entry || !slab) {
-		free(entry);
+	slab = malloc(sizeof(*slab));
+	if (!slab)
+		return iom_error(-ENOMEM, "no memory for a registration");
+	*slab = (struct slab){
+		.span = { .start = unit,
+			  .end = next->start < end ? next->start : end,
+			  .state = IOM_SPAN_MAPPED },
+		.page_shift = (unsigned int)__builtin_ctzll(page),
+	};
+	slab->entries = new_entry(slab, owner);
+	if (!slab->entries) {
 		free(slab);
 		return iom_error(-ENOMEM, "no memory for a registration");
 	}
-	*entry = (struct entry){ .owner = owner };
-	*slab = (struct slab){
-		.span = { .start = start, .end = end, .state = IOM_SPAN_MAPPED },
-		.entries = entry,
-	};
-	iom_space_insert(&slabs, &slab->span);
-	return register_entry(slab, entry);
+	iom_space_insert(&registry->slabs, &slab->span);
+	return register_entry(slab, slab->entries);
 }
 
-/* One more use of the slab at unit, which is made if there is none; and where it ends. */
-static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t *next)
+static int explain_stale(const struct slab *slab)
+{
+	return iom_error(
+		-EBUSY,
+		"a part of this memory was unmapped before, but the kernel has it "
+		"registered as it was then, together with what is still mapped within 0x%" PRIx64
+		" to 0x%" PRIx64 "; unmap that first",
+		slab->span.start << IOM_UNIT_SHIFT, (slab->span.end << IOM_UNIT_SHIFT) - 1);
+}
+
+/* Memory in use, in units. */
+struct range {
+	uint64_t start, end;
+};
+
+/* The slab at unit, when no call for it is in the kernel; NULL if there is none. */
+static struct slab *settled_at(uint64_t unit)
 {
 	for (;;) {
-		struct iom_span *span = iom_space_at(&slabs, unit);
-		struct entry *entry = NULL;
-		int ret = 0;
+		struct iom_span *span = iom_space_at(&registry->slabs, unit);
 
-		if (span->start <= unit)
-			entry = find_entry(slab_of(span), owner);
-		if (entry && !entry->changing) {
-			entry->uses++;
-			*next = span->end;
-			return 0;
-		}
-		if (entry)
-			pthread_cond_wait(&settled, &lock);
-		else if (span->start <= unit)
-			ret = add_entry(slab_of(span), owner);
-		else
-			ret = add_slab(owner, unit, span->start < end ? span->start : end);
-		if (ret < 0)
-			return ret;
+		if (span->start > unit)
+			return NULL;
+		if (!slab_of(span)->changing)
+			return slab_of(span);
+		pthread_cond_wait(&registry->settled, &registry->lock);
 	}
 }
 
-/* One use less; the last one unregisters.  Where the slab ended. */
-static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t *next)
+/* One more use of the slab at unit, which is made if there is none; and where it ends. */
+static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page,
+		  uint64_t *next)
 {
-	struct slab *slab = slab_of(iom_space_at(&slabs, unit));
+	struct slab *slab = settled_at(unit);
+	int ret = 0;
+
+	if (slab && !is_current(slab, pages_of(slab, unit, end)))
+		return explain_stale(slab);
+	if (!slab)
+		ret = add_slab(owner, unit, end, page);
+	else if (!find_entry(slab, owner))
+		ret = add_entry(slab, owner);
+	if (ret < 0)
+		return ret;
+	slab = slab_of(iom_space_at(&registry->slabs, unit));
+	add_use(find_entry(slab, owner), pages_of(slab, unit, end));
+	*next = slab->span.end;
+	return 0;
+}
+
+/* One use less; the last one unregisters.  Where the slab ended. */
+static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end,
+		      uint64_t *next)
+{
+	struct slab *slab = settled_at(unit);
 	struct entry *entry = find_entry(slab, owner);
 	int ret;
 
 	*next = slab->span.end;
-	if (--entry->uses)
+	end_use(entry, pages_of(slab, unit, end));
+	if (entry->uses)
 		return 0;
 	ret = call_unlocked(slab, entry, VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY);
-	remove_entry(slab, entry);
-	if (!ret)
+	if (!ret) {
+		remove_entry(slab, entry);
 		return 0;
+	}
+	/* it goes with the container, and until then nobody ends this use */
+	add_use(entry, pages_of(slab, slab->span.start, slab->span.end));
 	return iom_error(-EIO, "the kernel does not unregister memory: %s",
 			 strerror(ret < 0 ? -ret : ret));
 }
@@ -211,52 +350,51 @@ static int release(const struct iom_slab_owner *owner, uint64_t unit, uint64_t e
 	int ret = 0;
 
 	while (unit < end)
-		if (release_at(owner, unit, &unit) < 0)
+		if (release_at(owner, unit, end, &unit) < 0)
 			ret = -EIO;
 	return ret;
 }
 
-struct units {
-	uint64_t start, end;
-};
-
-static struct units widen(uintptr_t va, uint64_t length, uint64_t page)
+static struct range widen(uintptr_t va, uint64_t length, uint64_t page)
 {
 	uint64_t first = va & ~(page - 1), last = (va + length - 1) | (page - 1);
 
-	return (struct units){ first >> IOM_UNIT_SHIFT, (last >> IOM_UNIT_SHIFT) + 1 };
+	return (struct range){ first >> IOM_UNIT_SHIFT, (last >> IOM_UNIT_SHIFT) + 1 };
 }
 
 int iom_slabs_use(const struct iom_slab_owner *owner, uintptr_t va, uint64_t length, uint64_t page)
 {
-	struct units range = widen(va, length, page);
+	struct range range = widen(va, length, page);
 	struct iom_kept_error kept;
 	uint64_t unit = range.start;
-	int ret = 0;
+	int ret;
 
-	pthread_mutex_lock(&lock);
-	if (!slabs.root)
-		iom_space_init(&slabs);
+	ret = open_registry();
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&registry->lock);
+	if (!registry->slabs.root)
+		iom_space_init(&registry->slabs);
 	while (unit < range.end && !ret)
-		ret = use_at(owner, unit, range.end, &unit);
+		ret = use_at(owner, unit, range.end, page, &unit);
 	if (ret < 0) {
 		iom_error_keep(&kept);
 		(void)release(owner, range.start, unit);
 		iom_error_restore(&kept);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&registry->lock);
 	return ret;
 }
 
 int iom_slabs_release(const struct iom_slab_owner *owner, uintptr_t va, uint64_t length,
 		      uint64_t page)
 {
-	struct units range = widen(va, length, page);
+	struct range range = widen(va, length, page);
 	int ret;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&registry->lock);
 	ret = release(owner, range.start, range.end);
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&registry->lock);
 	return ret;
 }
 
@@ -265,11 +403,13 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 	struct iom_span *span;
 	uint64_t unit;
 
-	pthread_mutex_lock(&lock);
-	for (unit = 0; slabs.root && unit < IOM_SPACE_END;) {
+	if (!__atomic_load_n(&registry, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&registry->lock);
+	for (unit = 0; registry->slabs.root && unit < IOM_SPACE_END;) {
 		struct entry *entry;
 
-		span = iom_space_at(&slabs, unit);
+		span = iom_space_at(&registry->slabs, unit);
 		unit = span->end;
 		if (span->start >= IOM_SPACE_END)
 			break;
@@ -277,5 +417,5 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 		if (entry)
 			remove_entry(slab_of(span), entry);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&registry->lock);
 }

@@ -18,15 +18,13 @@ static const struct iom_window *window_at(const struct iom_spapr *s, uint64_t io
 
 /* ---- Mapping in one container, and in all ----------------------------------------------------- */
 
-/* Without a window there is nothing to unmap: what was not mapped is told so by the core. */
 static int unmap_one(const struct iom_backend *backend, struct iom_spapr_container *c,
 		     const struct iom_backend_map *map)
 {
 	const struct iom_spapr *s = backend->priv;
-	const struct iom_window *window = window_at(s, map->iova);
 	int ret;
 
-	ret = iom_spapr_unmap(backend->sys, c, window, map->iova, map->length);
+	ret = iom_spapr_unmap(backend->sys, c, window_at(s, map->iova), map->iova, map->length);
 	if (ret < 0)
 		return ret;
 	return iom_slabs_release(&c->owner, map->va, map->length, map->backing);
@@ -38,6 +36,7 @@ int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_contai
 	const struct iom_spapr *s = backend->priv;
 	const struct iom_window *window = window_at(s, map->iova);
 	struct iom_kept_error kept;
+	bool ours = false;
 	int ret;
 
 	if (!window)
@@ -45,13 +44,14 @@ int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_contai
 	ret = iom_slabs_use(&c->owner, map->va, map->length, map->backing);
 	if (ret < 0)
 		return ret;
-	ret = iom_spapr_map(backend->sys, c, window, map);
-	if (ret < 0) {
-		/* the kernel clears what it wrote; what it did not count back is its own loss */
-		iom_error_keep(&kept);
-		*left |= iom_slabs_release(&c->owner, map->va, map->length, map->backing) < 0;
-		iom_error_restore(&kept);
-	}
+	ret = iom_spapr_map(backend->sys, c, window, map, &ours);
+	if (!ret)
+		return 0;
+	iom_error_keep(&kept);
+	if (!ours)
+		ours = iom_slabs_release(&c->owner, map->va, map->length, map->backing) < 0;
+	iom_error_restore(&kept);
+	*left |= ours;
 	return ret;
 }
 

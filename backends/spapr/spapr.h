@@ -35,11 +35,26 @@ struct iom_spapr {
 	struct iom_spapr_info info;
 	/* those that all containers have; the first is the default one unless it was replaced */
 	struct iom_window windows[IOM_SPAPR_WINDOWS];
-	bool has_second;             /* besides the default one, or in its place */
-	struct iom_window_plan made; /* that one */
-	bool refused;                /* the window that was planned cannot be had */
+	bool has_second;                 /* besides the default one, or in its place */
+	struct iom_window_plan made;     /* that one */
+	struct iom_backend_wish refused; /* no window can be had for this, or for less */
 	struct iom_records records;
 };
+
+/* Whether the caller stated what is to be expected. */
+static inline bool iom_spapr_is_stated(const struct iom_backend_plan *plan)
+{
+	return plan->bytes_stated || plan->page_stated;
+}
+
+/*
+ * The largest page that a window may have which takes the place of the default one: it serves all
+ * memory then, unless the caller expects large pages.
+ */
+static inline uint64_t iom_spapr_only_page(const struct iom_backend_plan *plan)
+{
+	return plan->page_stated ? plan->page : plan->base;
+}
 
 /* Map what is mapped in the other containers, in a new one; its windows are there. */
 int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
@@ -53,6 +68,7 @@ int iom_spapr_apertures(struct iom_backend *backend, struct iom_aperture_set *se
 bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 			      const struct iom_backend_wish *wish);
 int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish);
+void iom_spapr_undo_aperture(struct iom_backend *backend);
 int iom_spapr_map_all(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t length);
 bool iom_spapr_cannot_unmap_all(const struct iom_backend *backend);
@@ -60,12 +76,13 @@ void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint6
 void iom_spapr_destroy(struct iom_backend *backend);
 void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
 
-#define IOM_SPAPR_OPS                                                                 \
-	.caps = IOM_CAP_BACKING, .priv_size = sizeof(struct iom_spapr),               \
-	.detach = iom_spapr_detach, .close_device = iom_vfio_close_device,            \
-	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture, \
-	.add_aperture = iom_spapr_add_aperture, .map = iom_spapr_map_all,             \
-	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_cannot_unmap_all,    \
-	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
+#define IOM_SPAPR_OPS                                                                     \
+	.caps = IOM_CAP_BACKING, .priv_size = sizeof(struct iom_spapr),                   \
+	.detach = iom_spapr_detach, .close_device = iom_vfio_close_device,                \
+	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture,     \
+	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture, \
+	.map = iom_spapr_map_all, .unmap = iom_spapr_unmap_all,                           \
+	.can_unmap_all = iom_spapr_cannot_unmap_all, .entries = iom_spapr_entries,        \
+	.destroy = iom_spapr_destroy, .forget = iom_spapr_forget
 
 #endif

@@ -9,6 +9,9 @@
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 
+/* After a failure in the kernel it is not known what there is: nothing more is asked of it. */
+static const struct iom_backend_wish anything = { .reach = UINT64_MAX, .backing = UINT64_MAX };
+
 static bool same(const struct iom_window *a, const struct iom_window *b)
 {
 	return a->start == b->start && a->size == b->size && a->page_shift == b->page_shift;
@@ -55,16 +58,20 @@ static int create_in(const struct iom_backend *backend, struct iom_spapr_contain
 	return ret;
 }
 
-static void remove_from(const struct iom_backend *backend, struct iom_spapr_container *c,
-			const struct iom_window_plan *plan, const struct iom_window *window)
+static int remove_from(const struct iom_backend *backend, struct iom_spapr_container *c,
+		       const struct iom_window_plan *plan, const struct iom_window *window)
 {
 	struct iom_kept_error kept;
+	int ret;
 
 	iom_error_keep(&kept);
-	if (iom_spapr_remove_window(backend->sys, c, window) < 0 ||
-	    (plan->replaces_first && put_back_first(backend->sys, c) < 0))
+	ret = iom_spapr_remove_window(backend->sys, c, window);
+	if (!ret && plan->replaces_first)
+		ret = put_back_first(backend->sys, c);
+	if (ret < 0)
 		iom_log(backend->log, IOM_LOG_ERROR, "%s", iom_errmsg());
 	iom_error_restore(&kept);
+	return ret;
 }
 
 /* The same window in all containers, or in none. */
@@ -79,7 +86,7 @@ static int create_everywhere(struct iom_backend *backend, const struct iom_windo
 	for (c = s->containers; c; c = c->next) {
 		ret = create_in(backend, c, plan, &here);
 		if (!ret && c != s->containers && !same(&here, window)) {
-			remove_from(backend, c, plan, &here);
+			(void)remove_from(backend, c, plan, &here);
 			ret = iom_error(-EIO,
 					"the DMA windows of two groups begin at 0x%" PRIx64
 					" and 0x%" PRIx64,
@@ -90,7 +97,7 @@ static int create_everywhere(struct iom_backend *backend, const struct iom_windo
 		*window = here;
 	}
 	for (done = s->containers; ret < 0 && done != c; done = done->next)
-		remove_from(backend, done, plan, window);
+		(void)remove_from(backend, done, plan, window);
 	return ret;
 }
 
@@ -101,13 +108,14 @@ bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 	const struct iom_backend_plan *plan = &backend->plan;
 	uint64_t small = UINT64_C(1) << s->info.first.page_shift;
 
-	if (s->refused || s->has_second)
+	if (s->has_second ||
+	    (s->refused.reach >= wish->reach && s->refused.backing >= wish->backing))
 		return false;
 	if (wish->full)
 		return true;
-	if (plan->stated)
+	if (iom_spapr_is_stated(plan))
 		return plan->page > small || plan->bytes > s->info.first.size;
-	return plan->page > small && wish->backing >= plan->page;
+	return plan->page > small && wish->backing >= plan->page && wish->length >= plan->page;
 }
 
 /*
@@ -119,7 +127,7 @@ static int check_replacement(const struct iom_backend *backend)
 	struct iom_spapr *s = backend->priv;
 	struct iom_record record;
 
-	if (!backend->plan.stated)
+	if (!iom_spapr_is_stated(&backend->plan))
 		return iom_error(-ERANGE, "the only other DMA window would take the place of the "
 					  "default one; state expect_page or expect_bytes to have "
 					  "it so");
@@ -141,13 +149,15 @@ int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend
 	ret = s->policy->plan(&s->info, &backend->plan, wish, &plan);
 	if (!ret && plan.replaces_first)
 		ret = check_replacement(backend);
-	if (!ret)
+	if (!ret) {
 		ret = create_everywhere(backend, &plan, &window);
-	if (ret < 0) {
-		/* what is mapped may go again; all else stays as it is */
-		s->refused |= ret != -EBUSY;
-		return ret;
+		if (ret < 0)
+			s->refused = anything;
+	} else if (ret != -EBUSY) {
+		s->refused = *wish;
 	}
+	if (ret < 0)
+		return ret;
 	s->windows[plan.replaces_first ? 0 : 1] = window;
 	s->has_second = true;
 	s->made = plan;
@@ -155,6 +165,19 @@ int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend
 		"DMA window at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, pages of 0x%" PRIx64,
 		window.start, window.size, UINT64_C(1) << window.page_shift);
 	return 0;
+}
+
+void iom_spapr_undo_aperture(struct iom_backend *backend)
+{
+	struct iom_spapr *s = backend->priv;
+	struct iom_window *window = &s->windows[s->made.replaces_first ? 0 : 1];
+	struct iom_spapr_container *c;
+
+	for (c = s->containers; c; c = c->next)
+		if (remove_from(backend, c, &s->made, window) < 0)
+			s->refused = anything;
+	*window = s->made.replaces_first ? s->info.first : (struct iom_window){ 0 };
+	s->has_second = false;
 }
 
 /* ---- Apertures -------------------------------------------------------------------------------- */
@@ -251,6 +274,16 @@ static int start(struct iom_backend *backend, const struct iom_spapr_policy *pol
 	return 0;
 }
 
+/* The first group, with nothing to be mapped again that would need the windows of before. */
+static void begin(struct iom_spapr *s, const struct iom_spapr_info *info)
+{
+	s->info = *info;
+	s->windows[0] = info->first;
+	s->windows[1] = (struct iom_window){ 0 };
+	s->has_second = false;
+	s->refused = (struct iom_backend_wish){ 0 };
+}
+
 static void close_container(struct iom_backend *backend, struct iom_spapr_container **link)
 {
 	struct iom_spapr_container *c = *link;
@@ -275,9 +308,8 @@ int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev
 	ret = iom_spapr_container_open(backend, dev, &c);
 	if (ret < 0)
 		return ret;
-	if (!s->containers && !s->has_second) {
-		s->info = c->info;
-		s->windows[0] = c->info.first;
+	if (!s->containers && !(s->has_second && backend->replays)) {
+		begin(s, &c->info);
 	} else {
 		ret = catch_up(backend, c);
 	}
@@ -300,6 +332,8 @@ void iom_spapr_detach(struct iom_backend *backend, struct iom_backend_device *de
 	/* the kernel has the default window again, and no other: the next attach makes them anew */
 	if (!(*link)->vfio.groups)
 		close_container(backend, link);
+	if (!s->containers)
+		iom_records_remove(&s->records, 0, UINT64_MAX);
 }
 
 void iom_spapr_destroy(struct iom_backend *backend)

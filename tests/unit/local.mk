@@ -28,10 +28,14 @@ unit_tests = \
 	%D%/test_nvme_example \
 	%D%/test_only \
 	%D%/test_options \
+	%D%/test_pages \
 	%D%/test_pci_memory \
 	%D%/test_pins \
 	%D%/test_placement \
+	%D%/test_plan \
 	%D%/test_power \
+	%D%/test_power_policy \
+	%D%/test_power_windows \
 	%D%/test_quarantine \
 	%D%/test_radix \
 	%D%/test_radix_model \
@@ -45,6 +49,8 @@ unit_tests = \
 	%D%/test_sim_spapr \
 	%D%/test_sim_spapr_contract \
 	%D%/test_sim_spapr_dma \
+	%D%/test_slabs \
+	%D%/test_slabs_threads \
 	%D%/test_space \
 	%D%/test_space_model \
 	%D%/test_sys \
@@ -112,6 +118,9 @@ $(other_backend_tests): Makefile
 # Refuses memory to everything that is linked into it.
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
+# Answers for the kernel, to what the library asks of it about the process's mappings.
+%C%_test_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=fopen
+
 %C%_test_sim_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 %C%_test_sim_spapr_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 
@@ -119,6 +128,8 @@ $(other_backend_tests): Makefile
 	%D%/counted_pages.h \
 	%D%/domain_rig.h \
 	%D%/fake_files.h \
+	%D%/gate.h \
+	%D%/power_rig.h \
 	%D%/runner.c \
 	%D%/runner.h \
 	%D%/sim_iommufd_rig.h \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Calls that meet another thread's call under way: who waits, who is told, and who never sees half of it. */
 #include <sched.h>
-#include <unistd.h>
 
 #include "tests/unit/domain_rig.h"
+#include "tests/unit/gate.h"
 #include "tests/unit/runner.h"
 
 #define FOUR_GIB (4 * GIB)
@@ -11,98 +11,12 @@
 static char *memory; /* 16 pages */
 static struct iom_region region;
 
-/* ---- A kernel call that is held up -------------------------------------------------------------- */
+/* ---- Calls ------------------------------------------------------------------------------------ */
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned long request; /* the next one of these is held up; 0: none */
-	bool there, go;
-} gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-
-static void hold_up(struct rig *r, unsigned long request)
+static void before(struct rig *r, unsigned long request)
 {
 	(void)r;
-	pthread_mutex_lock(&gate.lock);
-	if (request == gate.request) {
-		gate.request = 0;
-		gate.there = true;
-		pthread_cond_broadcast(&gate.changed);
-		while (!gate.go)
-			pthread_cond_wait(&gate.changed, &gate.lock);
-	}
-	pthread_mutex_unlock(&gate.lock);
-}
-
-static void wait_until_held_up(void)
-{
-	pthread_mutex_lock(&gate.lock);
-	while (!gate.there)
-		pthread_cond_wait(&gate.changed, &gate.lock);
-	pthread_mutex_unlock(&gate.lock);
-}
-
-static void let_go(void)
-{
-	pthread_mutex_lock(&gate.lock);
-	gate.go = true;
-	pthread_cond_broadcast(&gate.changed);
-	pthread_mutex_unlock(&gate.lock);
-}
-
-/* ---- A call in another thread ------------------------------------------------------------------- */
-
-struct call {
-	pthread_t thread;
-	int (*run)(void);
-	int ret;
-	int done; /* atomic */
-	char sentence[512];
-};
-
-static void *run_call(void *arg)
-{
-	struct call *call = arg;
-
-	call->ret = call->run();
-	snprintf(call->sentence, sizeof(call->sentence), "%s", iom_errmsg());
-	__atomic_store_n(&call->done, 1, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static void start(struct call *call, int (*run)(void))
-{
-	*call = (struct call){ .run = run };
-	ck_assert_int_eq(pthread_create(&call->thread, NULL, run_call, call), 0);
-}
-
-static int finish(struct call *call)
-{
-	ck_assert_int_eq(pthread_join(call->thread, NULL), 0);
-	return call->ret;
-}
-
-/* It had every chance to end, and did not. */
-static bool waits(struct call *call)
-{
-	int i;
-
-	for (i = 0; i < 20; i++) {
-		usleep(2000);
-		if (__atomic_load_n(&call->done, __ATOMIC_ACQUIRE))
-			return false;
-	}
-	return true;
-}
-
-/* Start run and come back while its kernel call is held up. */
-static void start_held_up(struct call *call, int (*run)(void), unsigned long request)
-{
-	gate.there = false;
-	gate.go = false;
-	gate.request = request;
-	start(call, run);
-	wait_until_held_up();
+	hold_up(request);
 }
 
 static int do_map(void)
@@ -135,7 +49,7 @@ static int do_attach(void)
 static void set_up(void)
 {
 	set_up_device();
-	rig.before = hold_up;
+	rig.before = before;
 	memory = rig_memory(16 * PAGE);
 }
 
@@ -318,7 +232,7 @@ static void map_to_cut(void)
 {
 	tear_down();
 	rig_start_cut(NULL, 4 * PAGE);
-	rig.before = hold_up;
+	rig.before = before;
 	ck_assert_ok(map_fixed(memory, 16 * PAGE, FOUR_GIB, &region));
 }
 
@@ -390,7 +304,7 @@ END_TEST
 static void hold_up_the_last(struct rig *r, unsigned long request)
 {
 	if (request == rig_backend()->map && iom_sim_mapped_bytes(r->sim) == 12 * PAGE)
-		hold_up(r, request);
+		hold_up(request);
 }
 
 static int do_map_sixteen(void)
