@@ -95,7 +95,8 @@ machine_sources()
 			$5 ~ /^Debian/ && !seen[$1, $3]++ { print $1, $2, $3 }'
 }
 
-# apt_sources FILE LOG: writes our sources.list.
+# apt_sources NEEDED MORE LOG: writes our sources.list: those that all of our packages can come from,
+# and those that may have newer ones.
 apt_sources()
 {
 	local found main
@@ -104,7 +105,7 @@ apt_sources()
 	if ! grep -q ' bookworm$' <<<"$found" && [ "$(id -u)" = 0 ]; then
 		# A fresh root has no lists, and without them apt does not tell which release a
 		# source is.
-		apt-get -q update >>"$2" 2>&1 || true
+		apt-get -q update >>"$3" 2>&1 || true
 		found=$(machine_sources)
 	fi
 	main=$(awk '$3 == "bookworm" { print $1; exit }' <<<"$found")
@@ -114,10 +115,11 @@ apt_sources()
 		return 1
 	fi
 	{
-		awk '{ print "deb", $1, $2, "main" }' <<<"$found"
+		awk '$3 ~ /^bookworm(-backports)?$/ { print "deb", $1, $2, "main" }' <<<"$found"
 		grep -q ' bookworm-backports$' <<<"$found" ||
 			echo "deb $main bookworm-backports main"
 	} >"$1"
+	awk '$3 !~ /^bookworm(-backports)?$/ { print "deb", $1, $2, "main" }' <<<"$found" >"$2"
 }
 
 # apt_world ARCH LOG: sets APT, the options that make apt-get and apt-cache use our lists for ARCH.
@@ -149,11 +151,38 @@ apt_world()
 # apt_update LOG: brings the lists of the current world up to date.
 apt_update()
 {
-	local words
-	words=$(apt_sources "$APT_DIR/debian.list.new" "$1") || { say "$words"; return 1; }
-	mv "$APT_DIR/debian.list.new" "$APT_DIR/sources.d/debian.list"
-	apt-get "${APT[@]}" -o APT::Update::Error-Mode=any update >>"$1" 2>&1 || return 1
+	local words needed=$APT_DIR/sources.d/debian.list more=$APT_DIR/sources.d/more.list
+
+	words=$(apt_sources "$APT_DIR/needed.new" "$APT_DIR/more.new" "$1") ||
+		{ say "$words"; return 1; }
+	mv "$APT_DIR/needed.new" "$needed" && mv "$APT_DIR/more.new" "$more" || return 1
+	apt_lists "$1" || apt_some_lists "$1" "$needed" "$more" || return 1
 	touch "$APT_DIR/updated"
+}
+
+# apt_lists LOG OPTION...: succeeds if every list came.
+apt_lists()
+{
+	local log=$1
+	shift
+	apt-get "${APT[@]}" -o APT::Update::Error-Mode=any "$@" update >>"$log" 2>&1
+}
+
+# apt_some_lists LOG NEEDED MORE: a mirror may lack a list, or have one that is not what its Release
+# says, for days. The needed ones must come; of the others, older lists serve.
+apt_some_lists()
+{
+	local source one=$APT_DIR/one.list
+	local -a alone=(-o Dir::Etc::SourceParts=/dev/null -o APT::Get::List-Cleanup=0)
+
+	echo "=== not all lists came; once more, those that are needed" >>"$1"
+	apt_lists "$1" "${alone[@]}" -o "Dir::Etc::SourceList=$2" || return 1
+	while read -r source; do
+		echo "$source" >"$one"
+		apt_lists "$1" "${alone[@]}" -o "Dir::Etc::SourceList=$one" </dev/null ||
+			say "going on without the list of $source, see $1" | tee -a "$1"
+	done <"$3"
+	rm -f "$one"
 }
 
 # lock_cache ... unlock_cache: one process at a time changes the cache.
