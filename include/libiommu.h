@@ -313,7 +313,7 @@ uint64_t iom_page_size(const struct iom_domain *dom);
 
 /*
  * What the device may do with the memory.  Some IOMMUs cannot keep it from reading what it may
- * write (VT-d before Linux 6.16, or with first-stage tables).
+ * write (VT-d before Linux 6.16, or with first-stage tables; PowerNV).
  */
 #define IOM_MAP_READ 0x1u
 #define IOM_MAP_WRITE 0x2u

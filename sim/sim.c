@@ -59,6 +59,8 @@ static const struct sim_platform platforms[] = {
 		.machine = SIM_POWERNV,
 		.windows = 2,
 		.last = UINT64_MAX,
+		/* pnv_tce_build() and pnv_tce_xchg() give what may be written for reading, too */
+		.write_only_reads = true,
 	},
 	{
 		.name = "pseries",

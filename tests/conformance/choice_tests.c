@@ -10,7 +10,7 @@
 #define VARIABLE "LIBIOMMU_BACKEND"
 
 /* In order of preference. */
-static const char *const names[] = { "iommufd", "type1", "type1-iommufd" };
+static const char *const names[] = { "iommufd", "type1", "type1-iommufd", "powernv", "pseries" };
 
 #define N_NAMES ((int)(sizeof(names) / sizeof(names[0])))
 
@@ -183,16 +183,21 @@ static enum outcome none(struct fixture *f)
 static enum outcome forced_without_node(struct fixture *f)
 {
 	struct iom_device *dev = NULL;
+	bool answer[N_NAMES];
+	const char *word;
 	int i;
 
+	for (i = 0; i < N_NAMES; i++)
+		TRY(works(f, names[i], &answer[i]));
 	STAGE(stage_missing("/dev/iommu"));
 	STAGE(stage_missing("/dev/vfio/vfio"));
 	for (i = 0; i < N_NAMES; i++) {
-		const char *node = i == 1 ? "/dev/vfio/vfio" : "/dev/iommu";
-
+		word = strstr(names[i], "iommufd") ? "/dev/iommu" : "/dev/vfio/vfio";
+		if (*names[i] == 'p' && !answer[i])
+			word = "this is no";
 		OK(open_by(f, names[i]));
-		REFUSED(attach(f, f->world->device, &dev), -EOPNOTSUPP, f->world->device, node);
-		EXPECT(says(f, names[i], node));
+		REFUSED(attach(f, f->world->device, &dev), -EOPNOTSUPP, f->world->device, word);
+		EXPECT(says(f, names[i], word));
 		close_domain(f);
 	}
 	return PASS;

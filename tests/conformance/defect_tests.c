@@ -130,13 +130,13 @@ static enum outcome fixed_among_automatic(struct fixture *f)
 static enum outcome failures_leak_nothing(struct fixture *f)
 {
 	struct iom_counters before = counters(f);
-	uint64_t page = f->page, limit;
+	uint64_t page = memory_page(f), limit;
 	char *p = memory(4 * page);
 	struct iom_aperture a;
 	int i;
 
 	OK(iom_apertures(f->dom, &a, 1));
-	limit = (a.start ? a.start : page) + 4 * page - 1;
+	limit = (a.start ? a.start : f->page) + 4 * page - 1;
 	munmap(p + 3 * page, page);
 	for (i = 0; i < 100; i++)
 		REFUSED(map_below(f, p, 4 * page, limit, NULL), -EFAULT, "not there");
@@ -155,7 +155,7 @@ static enum outcome aligned(struct fixture *f)
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &small));
 	for (i = 0; i < 4; i++) {
 		OK(iom_map(f->dom, memory(2 * MIB), 2 * MIB, IOM_MAP_RW, NULL, &r));
-		EXPECT(f->page != 4 * KIB || !(r.iova & (2 * MIB - 1)));
+		EXPECT(!(r.iova & (largest_page(f, r.iova, 2 * MIB) - 1)));
 		EXPECT(!(r.iova & (f->page - 1)));
 	}
 	return PASS;
@@ -286,6 +286,7 @@ static enum outcome one_entry_for_all(struct fixture *f)
 	char *p = room(GIB, PROT_NONE);
 	struct iom_region r;
 	uint64_t at;
+	int ret;
 
 	EXPECT(fd >= 0 && !ftruncate(fd, 2 * MIB));
 	for (at = 0; at < GIB; at += 2 * MIB)
@@ -293,7 +294,10 @@ static enum outcome one_entry_for_all(struct fixture *f)
 			    0) == p + at);
 	close(fd);
 	before = counters(f);
-	OK(iom_map(f->dom, p, GIB, IOM_MAP_RW, NULL, &r));
+	ret = iom_map(f->dom, p, GIB, IOM_MAP_RW, NULL, &r);
+	if (ret == -ERANGE && !has_room(f, GIB))
+		return not_applicable("no aperture has room for 1 GiB");
+	OK(ret);
 	after = counters(f);
 	EXPECT(after.kernel_maps == before.kernel_maps + 1);
 	EXPECT(after.entry_limit == UINT64_MAX || after.entries_used == before.entries_used + 1);
@@ -330,7 +334,7 @@ static enum outcome chosen_at_run_time(struct fixture *f)
 	first = iom_backend(f->dom);
 	iom_detach(f->dev);
 	OK(world_open(&dom, &opts));
-	STAGE(stage_missing(strcmp(first, "type1") ? "/dev/iommu" : "/dev/vfio/vfio"));
+	STAGE(stage_missing(strstr(first, "iommufd") ? "/dev/iommu" : "/dev/vfio/vfio"));
 	if (iom_attach(dom, f->world->device, NULL, &dev) < 0) {
 		/* there was only one */
 		EXPECT(strstr(iom_errmsg(), f->world->device));

@@ -144,7 +144,7 @@ static enum outcome fewer_bits(struct fixture *f)
 	void *p = memory(f->page);
 
 	NEED(f->world->edu, "no edu device");
-	OK(iom_map(f->dom, p, f->page, IOM_MAP_RW, NULL, &high));
+	OK(map_above(f, p, EDU_DMA_BITS, NULL, &high));
 	EXPECT(high.iova >> EDU_DMA_BITS);
 	before = counters(f);
 	REFUSED(attach(f, f->world->edu, &edu), -EBUSY, f->world->edu, "cannot reach", "unmap");
@@ -255,8 +255,8 @@ static enum outcome close_with_everything(struct fixture *f)
 		OK(iom_unmap_range(f->dom, r.iova + f->page, f->page));
 		OK(map_at(f, memory(f->page), f->page, r.iova + f->page, NULL));
 		fd = memfd_create("conformance", MFD_CLOEXEC);
-		EXPECT(fd >= 0 && !ftruncate(fd, (off_t)(2 * f->page)));
-		OK(iom_map_file(f->dom, fd, 0, 2 * f->page, IOM_MAP_RW, NULL, &r));
+		EXPECT(fd >= 0 && !ftruncate(fd, (off_t)(2 * memory_page(f))));
+		OK(iom_map_file(f->dom, fd, 0, 2 * memory_page(f), IOM_MAP_RW, NULL, &r));
 		close(fd);
 		OK(iom_unmap_range(f->dom, r.iova, f->page));
 		iom_close(f->dom);

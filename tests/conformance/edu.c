@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "edu.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -15,6 +16,44 @@
 #define DMA_TO_MEMORY 0x2u
 #define BUFFER 0x40000
 
+/*
+ * QEMU gives the registers the byte order of the architecture that it emulates: on POWER they are
+ * big-endian, whatever the guest is.
+ */
+static uint32_t read32(const struct edu *edu, uint64_t offset)
+{
+	uint32_t value = vfio_pci_read32(&edu->bar, offset);
+
+	return edu->swapped ? __builtin_bswap32(value) : value;
+}
+
+static void write32(struct edu *edu, uint64_t offset, uint32_t value)
+{
+	vfio_pci_write32(&edu->bar, offset, edu->swapped ? __builtin_bswap32(value) : value);
+}
+
+/* In one piece: edu ignores what is written to the upper half of a register alone. */
+static int write64(struct edu *edu, uint64_t offset, uint64_t value)
+{
+	volatile uint64_t *registers = (volatile void *)edu->bar.map;
+
+	if (!registers)
+		return -ENOTSUP;
+	registers[offset / sizeof(*registers)] =
+		htole64(edu->swapped ? __builtin_bswap64(value) : value);
+	return 0;
+}
+
+/* The id tells the byte order. */
+static bool is_edu(struct edu *edu)
+{
+	edu->swapped = false;
+	if ((read32(edu, REG_ID) & ID_MASK) == ID)
+		return true;
+	edu->swapped = true;
+	return (read32(edu, REG_ID) & ID_MASK) == ID;
+}
+
 int edu_open(struct edu *edu, int fd)
 {
 	int ret;
@@ -26,7 +65,7 @@ int edu_open(struct edu *edu, int fd)
 		ret = vfio_pci_bar_open(&edu->pci, 0, &edu->bar);
 	if (ret < 0)
 		return ret;
-	if ((vfio_pci_read32(&edu->bar, REG_ID) & ID_MASK) != ID) {
+	if (!is_edu(edu)) {
 		edu_close(edu);
 		return -ENODEV;
 	}
@@ -40,14 +79,17 @@ void edu_close(struct edu *edu)
 
 static int transfer(struct edu *edu, uint64_t source, uint64_t target, uint32_t n, uint32_t command)
 {
-	int tries;
+	int tries, ret;
 
-	vfio_pci_write64(&edu->bar, REG_DMA_SOURCE, source);
-	vfio_pci_write64(&edu->bar, REG_DMA_TARGET, target);
-	vfio_pci_write32(&edu->bar, REG_DMA_COUNT, n);
-	vfio_pci_write32(&edu->bar, REG_DMA_COMMAND, command);
+	ret = write64(edu, REG_DMA_SOURCE, source);
+	if (!ret)
+		ret = write64(edu, REG_DMA_TARGET, target);
+	if (ret < 0)
+		return ret;
+	write32(edu, REG_DMA_COUNT, n);
+	write32(edu, REG_DMA_COMMAND, command);
 	for (tries = 0; tries < 5000; tries++) {
-		if (!(vfio_pci_read32(&edu->bar, REG_DMA_COMMAND) & DMA_START))
+		if (!(read32(edu, REG_DMA_COMMAND) & DMA_START))
 			return 0;
 		usleep(1000);
 	}

@@ -17,6 +17,7 @@
 struct edu {
 	struct vfio_pci pci;
 	struct vfio_pci_bar bar;
+	bool swapped; /* its registers have the other byte order than the bus */
 };
 
 /* 0 or a negative errno; -ENODEV if the device is none. */

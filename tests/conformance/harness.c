@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "harness.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE (2 * MIB)
+#define FOUR_GIB (4 * GIB)
 
 enum outcome failed(const char *file, int line, const char *fmt, ...)
 {
@@ -47,8 +49,10 @@ enum outcome refused(const char *file, int line, const char *what, int ret, int 
 
 void *room(uint64_t length, int prot)
 {
+	const uint64_t page = world_page_size();
 	char *p;
 
+	length = (length + page - 1) & ~(page - 1);
 	p = mmap(NULL, length + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED) {
 		p += -(uintptr_t)p & (HUGE_PAGE - 1);
@@ -64,13 +68,18 @@ void *memory(uint64_t length)
 	return memset(room(length, PROT_READ | PROT_WRITE), 0, length);
 }
 
-void *huge_memory(uint64_t length, int shift)
+uint64_t memory_page(const struct fixture *f)
 {
-	void *p;
+	const uint64_t unit = iom_page_size(f->dom), page = world_page_size();
 
-	p = mmap(NULL, length, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | shift << MAP_HUGE_SHIFT, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
+	return unit > page ? unit : page;
+}
+
+bool on_power(const struct fixture *f)
+{
+	const char *backend = iom_backend(f->dom);
+
+	return backend && (!strcmp(backend, "powernv") || !strcmp(backend, "pseries"));
 }
 
 bool is_there(const void *page)
@@ -142,6 +151,76 @@ int map_below(struct fixture *f, void *va, uint64_t length, iom_iova_t limit,
 	struct iom_map_opts opts = { .size = sizeof(opts), .limit = limit };
 
 	return iom_map(f->dom, va, length, IOM_MAP_RW, &opts, region);
+}
+
+uint64_t aperture_page(const struct fixture *f, iom_iova_t iova)
+{
+	struct iom_aperture a[N_APERTURES];
+	int n = iom_apertures(f->dom, a, N_APERTURES);
+
+	while (n > 1 && a[n - 1].start > iova)
+		n--;
+	return n < 1 ? 0 : a[n - 1].page_sizes & -a[n - 1].page_sizes;
+}
+
+uint64_t largest_page(const struct fixture *f, iom_iova_t iova, uint64_t most)
+{
+	struct iom_aperture a[N_APERTURES];
+	uint64_t pages, page = f->page;
+	int n = iom_apertures(f->dom, a, N_APERTURES);
+
+	while (n > 0 && a[n - 1].start > iova)
+		n--;
+	if (n <= 0)
+		return most;
+	if (a[n - 1].flags & IOM_APERTURE_LARGER_PAGES && f->page == 4 * KIB)
+		return most;
+	for (pages = a[n - 1].page_sizes; pages; pages &= pages - 1)
+		if ((pages & -pages) <= most)
+			page = pages & -pages;
+	return page;
+}
+
+bool has_room(const struct fixture *f, uint64_t length)
+{
+	struct iom_aperture a[N_APERTURES];
+	int n = iom_apertures(f->dom, a, N_APERTURES), i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t first = a[i].start ? a[i].start : f->page;
+
+		if (a[i].last - first >= length - 1)
+			return true;
+	}
+	return false;
+}
+
+int map_above(struct fixture *f, void *va, unsigned int bits, const struct iom_device *only,
+	      struct iom_region *region)
+{
+	struct iom_map_opts opts = { .size = sizeof(opts), .only = only };
+	struct iom_aperture a[N_APERTURES];
+	int n, ret;
+
+	ret = iom_map(f->dom, va, f->page, IOM_MAP_RW, &opts, region);
+	if (ret < 0 || region->iova >> bits)
+		return ret;
+	n = iom_apertures(f->dom, a, N_APERTURES);
+	/* on POWER there may be one above, with larger pages */
+	while (n > 1 && f->page & ((a[n - 1].page_sizes & -a[n - 1].page_sizes) - 1))
+		n--;
+	if (n < 1 || a[n - 1].last >= FOUR_GIB)
+		return n < 0 ? n : 0;
+	ret = iom_unmap(f->dom, region);
+	if (ret < 0)
+		return ret;
+	/* below what was put there before, with room behind it for more */
+	opts.iova = a[n - 1].last + 1;
+	do {
+		opts.iova -= 16 * f->page;
+		ret = iom_map(f->dom, va, f->page, IOM_MAP_RW | IOM_MAP_FIXED, &opts, region);
+	} while (ret == -EEXIST);
+	return ret;
 }
 
 bool translates_to(const struct fixture *f, const void *va, iom_iova_t iova)

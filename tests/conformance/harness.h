@@ -29,6 +29,12 @@ struct fixture {
 	uint64_t page;          /* iom_page_size() */
 };
 
+/* What memory comes and goes in: the kernel's page, which may be larger than iom_page_size(). */
+uint64_t memory_page(const struct fixture *f);
+
+/* Memory must be registered for writing there, and windows have sizes. */
+bool on_power(const struct fixture *f);
+
 /* A case returns one of these; a failure was explained before. */
 enum outcome {
 	PASS,
@@ -117,14 +123,11 @@ enum outcome refused(const char *file, int line, const char *what, int ret, int 
 	} while (0)
 
 /*
- * Memory of the given length, aligned to 2 MiB; the process dies on failure.  Room is not touched
- * yet, and has this protection.
+ * Memory of the given length, and to the end of the kernel's page, aligned to 2 MiB; the process
+ * dies on failure.  Room is not touched yet, and has this protection.
  */
 void *room(uint64_t length, int prot);
 void *memory(uint64_t length);
-
-/* The same of huge pages of 2^shift bytes; NULL if there are none. */
-void *huge_memory(uint64_t length, int shift);
 
 /* Whether the process has memory at this page. */
 bool is_there(const void *page);
@@ -143,6 +146,22 @@ int map_at(struct fixture *f, void *va, uint64_t length, iom_iova_t iova,
 
 /* Map below a limit. */
 int map_below(struct fixture *f, void *va, uint64_t length, iom_iova_t limit,
+	      struct iom_region *region);
+
+/* The smallest page of the aperture at this IOVA. */
+uint64_t aperture_page(const struct fixture *f, iom_iova_t iova);
+
+/* The largest page that the IOMMU has there, up to most. */
+uint64_t largest_page(const struct fixture *f, iom_iova_t iova, uint64_t most);
+
+/* Whether an aperture is so large, without page 0. */
+bool has_room(const struct fixture *f, uint64_t length);
+
+/*
+ * Map a page for reading and writing at an IOVA of more than so many bits: where the library puts
+ * it, or, if all apertures end below 4 GiB, where it is told to.
+ */
+int map_above(struct fixture *f, void *va, unsigned int bits, const struct iom_device *only,
 	      struct iom_region *region);
 
 /* Whether iom_translate() knows the address, at this IOVA. */

@@ -15,7 +15,7 @@ static bool is_cdev(const char *backend)
 
 static const char *container_of(const char *backend)
 {
-	return strcmp(backend, "type1") ? "/dev/iommu" : "/dev/vfio/vfio";
+	return strstr(backend, "iommufd") ? "/dev/iommu" : "/dev/vfio/vfio";
 }
 
 /*
@@ -153,16 +153,20 @@ static enum outcome memlock(struct fixture *f)
 	char need[32], limit[32];
 	struct iom_counters before;
 	struct iom_region r;
-	uint64_t page;
+	uint64_t page, room;
 	char *p;
 
 	OK(open_with_device(f, 0));
-	page = f->page;
+	page = memory_page(f);
 	p = memory(32 * page);
-	STAGE(stage_memlock(16 * page));
+	/* on POWER the tables of a window count as well, from its first use on */
+	OK(iom_map(f->dom, p, page, IOM_MAP_RW, NULL, &r));
+	OK(iom_unmap(f->dom, &r));
+	room = world_locked() + 16 * page;
+	STAGE(stage_memlock(room));
 	before = counters(f);
 	kib(need, sizeof(need), 32 * page);
-	kib(limit, sizeof(limit), 16 * page);
+	kib(limit, sizeof(limit), room);
 	REFUSED(iom_map(f->dom, p, 32 * page, IOM_MAP_RW, NULL, NULL), -ENOMEM, "RLIMIT_MEMLOCK",
 		need, limit, "ulimit");
 	EXPECT(same_mappings(f, &before));

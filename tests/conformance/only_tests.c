@@ -25,7 +25,7 @@ static enum outcome limit(struct fixture *f)
 	EXPECT(!(r.iova >> EDU_DMA_BITS));
 	OK(map_only(f, memory(f->page), edu, &r));
 	EXPECT(!(r.iova >> EDU_DMA_BITS));
-	OK(map_only(f, memory(f->page), f->dev, &r));
+	OK(map_above(f, memory(f->page), EDU_DMA_BITS, f->dev, &r));
 	EXPECT(r.iova >> EDU_DMA_BITS);
 
 	opts.iova = r.iova + f->page;
@@ -52,12 +52,12 @@ static enum outcome narrower_later(struct fixture *f)
 	void *p = memory(f->page);
 
 	NEED(f->world->edu, "no edu device");
-	OK(map_only(f, p, f->dev, &r));
+	OK(map_above(f, p, EDU_DMA_BITS, f->dev, &r));
 	EXPECT(r.iova >> EDU_DMA_BITS);
 	OK(attach(f, f->world->edu, &edu));
 	EXPECT(translates_to(f, p, r.iova));
 	iom_detach(edu);
-	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &for_all));
+	OK(map_above(f, memory(f->page), EDU_DMA_BITS, NULL, &for_all));
 	EXPECT(for_all.iova >> EDU_DMA_BITS);
 	REFUSED(attach(f, f->world->edu, &edu), -EBUSY, "cannot reach");
 	OK(iom_unmap(f->dom, &for_all));
@@ -111,7 +111,7 @@ static enum outcome reattached(struct fixture *f)
 
 	NEED(f->world->edu, "no edu device");
 	OK(attach(f, f->world->edu, &edu));
-	OK(map_only(f, p, f->dev, &r));
+	OK(map_above(f, p, EDU_DMA_BITS, f->dev, &r));
 	EXPECT(r.iova >> EDU_DMA_BITS);
 	iom_detach(f->dev);
 	iom_detach(edu);

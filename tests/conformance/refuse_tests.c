@@ -149,14 +149,15 @@ static enum outcome too_large(struct fixture *f)
 static enum outcome missing_memory(struct fixture *f)
 {
 	struct iom_counters before = counters(f);
-	char *p = memory(4 * f->page);
+	uint64_t page = memory_page(f);
+	char *p = memory(4 * page);
 
-	munmap(p + 2 * f->page, f->page);
-	REFUSED(iom_map(f->dom, p, 4 * f->page, IOM_MAP_RW, NULL, NULL), -EFAULT, "not there");
-	mprotect(p, f->page, PROT_NONE);
+	munmap(p + 2 * page, page);
+	REFUSED(iom_map(f->dom, p, 4 * page, IOM_MAP_RW, NULL, NULL), -EFAULT, "not there");
+	mprotect(p, page, PROT_NONE);
 	REFUSED(iom_map(f->dom, p, f->page, IOM_MAP_READ, NULL, NULL), -EFAULT, "not there");
 	EXPECT(same_mappings(f, &before));
-	OK(iom_map(f->dom, p + f->page, f->page, IOM_MAP_RW, NULL, NULL));
+	OK(iom_map(f->dom, p + page, page, IOM_MAP_RW, NULL, NULL));
 	return PASS;
 }
 

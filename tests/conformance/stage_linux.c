@@ -37,7 +37,7 @@ enum {
 	N_PARAMETERS
 };
 
-#define N_ADDRESSES 5
+#define N_ADDRESSES 8
 
 /* A node, and what its mode was. */
 struct mode {
@@ -163,8 +163,10 @@ static void note_node(const char *path, const struct stat *st)
 
 void world_note(const struct world *world)
 {
-	const char *const addresses[N_ADDRESSES] = { world->device, world->edu, world->edu2,
-						     world->pair[0], world->pair[1] };
+	const char *const addresses[N_ADDRESSES] = { world->device,    world->edu,
+						     world->edu2,      world->pair[0],
+						     world->pair[1],   world->wide,
+						     world->elsewhere, world->windowless };
 	char path[128];
 	size_t i;
 
@@ -366,6 +368,12 @@ const char *stage_not_isolated(bool allowed)
 		return needs_root;
 	write_word(parameters[IOMMUFD_UNSAFE], word);
 	return NULL;
+}
+
+const char *stage_windowless(const struct world *world, const char **address)
+{
+	*address = world->windowless;
+	return *address ? NULL : "there is no bridge without dynamic windows";
 }
 
 const char *stage_no_descriptors(void)

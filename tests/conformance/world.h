@@ -20,6 +20,10 @@ struct world {
 	const char *pair[2];  /* the same, two functions of one group */
 	const char *narrow;   /* behind an IOMMU of fewer address bits than the others' */
 	const char *reserved; /* its group reserves IOVAs that the others' do not */
+	const char *wide;     /* as edu, but it drives 64 bits; alone in its group */
+	/* POWER: an edu whose second window begins elsewhere; one that can have none */
+	const char *elsewhere;
+	const char *windowless;
 };
 
 /* What edu devices can drive. */
@@ -29,6 +33,15 @@ struct world {
 int world_begin(void);
 const char *world_left(void);
 void world_end(void);
+
+/* The page size of the kernel. */
+uint64_t world_page_size(void);
+
+/* What is counted against RLIMIT_MEMLOCK now. */
+uint64_t world_locked(void);
+
+/* Memory of huge pages of 2^shift bytes; NULL if there are none. */
+void *world_huge_memory(uint64_t length, int shift);
 
 /* In the process that starts the cases: remember how the machine is, and make it so again. */
 void world_note(const struct world *world);
@@ -75,6 +88,7 @@ const char *stage_kernel_driver(const char *address, const char **driver);
 const char *stage_held(const char *address, int *pid); /* its group, by another process */
 const char *stage_not_isolated(bool allowed);          /* interrupts; not open */
 const char *stage_no_descriptors(void);
+const char *stage_windowless(const struct world *world, const char **address); /* not open */
 
 /* The nodes of the device at address: its group's, and its own ("" if it has none). */
 struct nodes {

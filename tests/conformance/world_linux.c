@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -69,6 +70,25 @@ const char *world_left(void)
 
 void world_end(void)
 {
+}
+
+uint64_t world_page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t world_locked(void)
+{
+	return (uint64_t)status_kib("VmLck:") << 10;
+}
+
+void *world_huge_memory(uint64_t length, int shift)
+{
+	void *p;
+
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | shift << MAP_HUGE_SHIFT, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 int world_open(struct iom_domain **dom, const struct iom_open_opts *opts)
@@ -142,6 +162,10 @@ const char *world_msi_window(uint64_t *start, uint64_t *last)
 	*start = 0xfee00000;
 	*last = 0xfeefffff;
 	return NULL;
+#elif defined(__powerpc__)
+	(void)start;
+	(void)last;
+	return "POWER's apertures have no window for MSIs";
 #else
 	(void)start;
 	(void)last;

@@ -23,13 +23,31 @@ static const struct {
 	const char *name, *platform;
 	uint64_t page_size;
 	bool first_stage; /* only that: iommufd of Linux 6.12 attaches nothing there */
+	bool power;       /* its kernels have no iommufd */
+	bool hash_mmu;
+	uint64_t n_hugepages;
 } platforms[] = {
-	{ "x86-48/4k", "x86-48", 4096, false },
-	{ "x86-39/4k", "x86-39", 4096, false },
-	{ "x86-amd/4k", "x86-amd", 4096, false },
-	{ "arm64-smmuv3/4k", "arm64-smmuv3", 4096, false },
-	{ "arm64-smmuv3/64k", "arm64-smmuv3", 65536, false },
-	{ "x86-flts/4k", "x86-48", 4096, true },
+	{ .name = "x86-48/4k", "x86-48", 4096 },
+	{ .name = "x86-39/4k", "x86-39", 4096 },
+	{ .name = "x86-amd/4k", "x86-amd", 4096 },
+	{ .name = "arm64-smmuv3/4k", "arm64-smmuv3", 4096 },
+	{ .name = "arm64-smmuv3/64k", "arm64-smmuv3", 65536 },
+	{ .name = "x86-flts/4k", "x86-48", 4096, .first_stage = true },
+	{ .name = "powernv/4k", "powernv", 4096, .power = true },
+	{ .name = "powernv/64k", "powernv", 65536, .power = true },
+	{ .name = "powernv-huge/64k", "powernv", 65536, .power = true, .n_hugepages = 512 },
+	{ .name = "pseries/4k", "pseries", 4096, .power = true },
+	{ .name = "pseries/64k", "pseries", 65536, .power = true },
+	{ .name = "pseries-huge/4k", "pseries", 4096, .power = true, .n_hugepages = 512 },
+	{ .name = "pseries-huge/64k", "pseries", 65536, .power = true, .n_hugepages = 512 },
+	{ .name = "pseries-hash/64k",
+	  "pseries",
+	  65536,
+	  .power = true,
+	  .hash_mmu = true,
+	  .n_hugepages = 64 },
+	{ .name = "pseries-vf/4k", "pseries-vf", 4096, .power = true },
+	{ .name = "pseries-vf/64k", "pseries-vf", 65536, .power = true },
 };
 
 /* Without a backend: the library's own choice. */
@@ -38,15 +56,17 @@ static const struct {
 	unsigned int kernel;
 	bool iommufd;
 	const char *backend;
+	bool for_power; /* only */
 } kernels[] = {
-	{ "601/type1", 601, false, "type1" },
-	{ "612/any", 612, false, NULL },
-	{ "612-iommufd/any", 612, true, NULL },
-	{ "612-iommufd/type1", 612, true, "type1" },
-	{ "612-iommufd/type1-iommufd", 612, true, "type1-iommufd" },
-	{ "702-iommufd/iommufd", 702, true, "iommufd" },
-	{ "702-iommufd/type1", 702, true, "type1" },
-	{ "702-iommufd/type1-iommufd", 702, true, "type1-iommufd" },
+	{ "601/type1", 601, false, "type1", false },
+	{ "612/any", 612, false, NULL, false },
+	{ "702/any", 702, false, NULL, true },
+	{ "612-iommufd/any", 612, true, NULL, false },
+	{ "612-iommufd/type1", 612, true, "type1", false },
+	{ "612-iommufd/type1-iommufd", 612, true, "type1-iommufd", false },
+	{ "702-iommufd/iommufd", 702, true, "iommufd", false },
+	{ "702-iommufd/type1", 702, true, "type1", false },
+	{ "702-iommufd/type1-iommufd", 702, true, "type1-iommufd", false },
 };
 
 #define N_MACHINES (ARRAY_SIZE(platforms) * ARRAY_SIZE(kernels))
@@ -68,8 +88,14 @@ static bool get_machine(size_t i, struct named *m)
 		.kernel = kernels[k].kernel,
 		.iommufd = kernels[k].iommufd,
 		.backend = kernels[k].backend,
+		.hash_mmu = platforms[p].hash_mmu,
+		.n_hugepages = platforms[p].n_hugepages,
 	};
 	snprintf(m->name, sizeof(m->name), "%s/%s", platforms[p].name, kernels[k].name);
+	if (platforms[p].power)
+		return !kernels[k].iommufd && !kernels[k].backend;
+	if (kernels[k].for_power)
+		return false;
 	return !platforms[p].first_stage || kernels[k].kernel > 612 ||
 	       (kernels[k].iommufd && !kernels[k].backend);
 }

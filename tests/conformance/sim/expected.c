@@ -9,11 +9,29 @@
 #define COMPAT "*/type1-iommufd"
 #define FIRST_STAGE "x86-flts/"
 #define NO_IOMMUFD "*/[0-9][0-9][0-9]/*"
+#define POWER "p*"
+#define VIRTUAL_FUNCTION "pseries-vf/*"
 
 static const struct {
 	const char *machine, *name;
 	enum verdict verdict;
 } table[] = {
+	/* one window, of a gibibyte less page 0 */
+	{ VIRTUAL_FUNCTION, "map-huge-page-of-1-gib", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "defect-12-one-entry-for-a-gibibyte", MUST_SKIP },
+	/* there huge pages are only said to be */
+	{ POWER, "map-huge-page*", MUST_RUN },
+	{ POWER, "choice-without-iommufd", MUST_SKIP },
+	{ POWER, "*entry-limit", MUST_SKIP },
+	{ POWER, "map-above-4-gib", MUST_SKIP },
+	{ POWER, "map-congruent-to-huge-pages", MUST_SKIP },
+	{ POWER, "refuse-msi-window", MUST_SKIP },
+	{ POWER, "devices-behind-a-narrower-iommu", MUST_SKIP },
+	{ POWER, "devices-with-a-reserved-range", MUST_SKIP },
+	{ POWER, "machine-interrupts-not-isolated", MUST_SKIP },
+	{ POWER, "machine-unsafe-interrupts-allowed", MUST_SKIP },
+	{ POWER, "granule-smaller-than-a-page", MUST_SKIP },
+
 	/* up to the machine that runs the simulation */
 	{ "*", "map-huge-page", MAY_SKIP },
 	{ "*", "map-huge-page-of-1-gib", MAY_SKIP },

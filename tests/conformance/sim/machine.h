@@ -14,6 +14,9 @@ struct machine {
 	bool first_stage; /* VT-d with first-stage page tables only */
 	bool iommufd;
 	const char *backend; /* to force; NULL: the library's choice */
+	/* POWER */
+	bool hash_mmu;
+	uint64_t n_hugepages; /* that are reserved */
 };
 
 /* Use this one from now on. */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/domain.h"
 #include "lib/sys.h"
@@ -29,6 +31,13 @@ static const struct iom_sim_device devices[] = {
 	{ .address = "0000:03:00.0", .group = 16, .driver = "vfio-pci", EDU },
 	{ .address = "0000:04:00.0", .group = 17, .driver = "vfio-pci", EDU },
 	{ .address = "0000:04:00.1", .group = 17, .driver = "vfio-pci", EDU },
+	{ .address = "0000:07:00.0", .group = 20, .driver = "vfio-pci", EDU },
+	{ .address = "0000:08:00.0",
+	  .group = 21,
+	  .driver = "vfio-pci",
+	  EDU,
+	  .dma64_start = UINT64_C(1) << 60 },
+	/* these are not POWER's */
 	{ .address = "0000:05:00.0", .group = 18, .driver = "vfio-pci", NVME, .iommu_bits = 36 },
 	{ .address = "0000:06:00.0",
 	  .group = 19,
@@ -38,8 +47,21 @@ static const struct iom_sim_device devices[] = {
 	  .n_resv = ARRAY_SIZE(resv) },
 };
 
+#define N_OF_POWER 7
+
 static const struct machine *machine;
 static struct iom_sim *sim;
+
+static bool is_power(void)
+{
+	return machine->platform[0] == 'p';
+}
+
+/* Where the hypervisor chooses. */
+static bool is_pseries(void)
+{
+	return !strncmp(machine->platform, "pseries", 7);
+}
 
 void machine_use(const struct machine *use, struct world *world)
 {
@@ -50,12 +72,14 @@ void machine_use(const struct machine *use, struct world *world)
 		.edu = devices[1].address,
 		.edu2 = devices[2].address,
 		.pair = { devices[3].address, devices[4].address },
-		.narrow = devices[5].address,
-		.reserved = devices[6].address,
+		.wide = devices[5].address,
+		.elsewhere = is_pseries() ? devices[6].address : NULL,
+		.narrow = is_power() ? NULL : devices[7].address,
+		.reserved = is_power() ? NULL : devices[8].address,
 	};
 }
 
-static int create(bool isolated)
+static int create(bool isolated, bool windowless)
 {
 	const struct iom_sim_config config = {
 		.size = sizeof(config),
@@ -63,11 +87,14 @@ static int create(bool isolated)
 		.kernel = machine->kernel,
 		.page_size = machine->page_size,
 		.devices = devices,
-		.n_devices = ARRAY_SIZE(devices),
+		.n_devices = is_power() ? N_OF_POWER : ARRAY_SIZE(devices),
 		.dma_entry_limit = ENTRY_LIMIT,
 		.no_isolated_msi = !isolated,
 		.iommufd = machine->iommufd,
 		.first_stage_only = machine->first_stage,
+		.n_hugepages = machine->n_hugepages,
+		.hash_mmu = machine->hash_mmu,
+		.ddw_off = windowless,
 	};
 
 	return iom_sim_create(&config, &sim);
@@ -75,7 +102,7 @@ static int create(bool isolated)
 
 int world_begin(void)
 {
-	return create(true);
+	return create(true, false);
 }
 
 const char *world_left(void)
@@ -84,6 +111,8 @@ const char *world_left(void)
 		return "descriptors";
 	if (iom_sim_mapped_bytes(sim))
 		return "mappings";
+	if (iom_sim_spapr_leaks(sim))
+		return "registrations that nobody can undo";
 	if (iom_sim_locked_bytes(sim) || iom_sim_pinned_bytes(sim))
 		return "locked memory";
 	return iom_sim_allocated_bytes(sim) ? "memory" : NULL;
@@ -92,6 +121,52 @@ const char *world_left(void)
 void world_end(void)
 {
 	iom_sim_destroy(sim);
+}
+
+uint64_t world_page_size(void)
+{
+	return machine->page_size;
+}
+
+uint64_t world_locked(void)
+{
+	return iom_sim_locked_bytes(sim);
+}
+
+/* What is larger than this is this again and again. */
+#define HUGE_MEMORY (64u << 20)
+
+/* On POWER the pages need not be huge, only be said to be. */
+static void *stated_memory(uint64_t length, uint64_t page)
+{
+	const uint64_t part = page > HUGE_MEMORY ? page : HUGE_MEMORY;
+	int fd = memfd_create("huge", MFD_CLOEXEC);
+	uint64_t at;
+	char *p;
+
+	if (fd < 0 || ftruncate(fd, (off_t)part) < 0)
+		return NULL;
+	p = mmap(NULL, length + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	p += -(uintptr_t)p & (page - 1);
+	for (at = 0; at < length; at += part)
+		if (mmap(p + at, length - at < part ? length - at : part, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != p + at)
+			return NULL;
+	close(fd);
+	return iom_sim_set_backing(sim, p, length, page) < 0 ? NULL : p;
+}
+
+void *world_huge_memory(uint64_t length, int shift)
+{
+	void *p;
+
+	if (is_power())
+		return stated_memory(length, UINT64_C(1) << shift);
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | shift << MAP_HUGE_SHIFT, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* What a stage does to a machine ends with it. */
@@ -168,6 +243,8 @@ const char *write_only_is_readable(void)
 
 const char *world_msi_window(uint64_t *start, uint64_t *last)
 {
+	if (is_power())
+		return "POWER's apertures have no window for MSIs";
 	*start = is_arm() ? 0x8000000 : 0xfee00000;
 	*last = *start + 0xfffff;
 	return NULL;
@@ -226,12 +303,23 @@ const char *stage_held(const char *address, int *pid)
 
 const char *stage_not_isolated(bool allowed)
 {
+	if (is_power())
+		return "interrupts are isolated here";
 	iom_sim_destroy(sim);
-	if (create(false) < 0)
+	if (create(false, false) < 0)
 		return no_such;
 	iom_sim_set_unsafe_interrupts(sim, allowed);
 	iom_sim_set_iommufd_unsafe_interrupts(sim, allowed);
 	return NULL;
+}
+
+const char *stage_windowless(const struct world *world, const char **address)
+{
+	if (!is_pseries())
+		return "every bridge has dynamic windows here";
+	iom_sim_destroy(sim);
+	*address = world->wide;
+	return create(true, true) < 0 ? no_such : NULL;
 }
 
 const char *stage_no_descriptors(void)
