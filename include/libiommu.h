@@ -45,7 +45,7 @@
  *	-ENODEV      no such device, or none attached; it is gone, bound to no driver, or no IOMMU
  *	             covers it
  *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
- *	             one; or a live mapping is in the way of an attach
+ *	             one; or a live mapping is in the way of an attach, or (POWER) of a map
  *	-EACCES      the process lacks a permission on a device node or a file, or the kernel refuses
  *	             the device because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
@@ -213,8 +213,9 @@ struct iom_attach_opts {
  * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU
  * covers it), -EBUSY (attached already; bound to a kernel driver; another function of its group is;
  * held by another process; a live mapping is in the way), -EACCES (device nodes; interrupts not
- * isolated), -ERANGE (dma_bits leave no IOVA that can be mapped), -EOPNOTSUPP (no backend works
- * here), -EMFILE, -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC and -EFAULT.
+ * isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on POWER its windows differ from
+ * those of the domain), -EOPNOTSUPP (no backend works
+ * here), -EMFILE, -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC, -EFAULT and -EBUSY.
  */
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *opts,
 	       struct iom_device **dev);
@@ -292,18 +293,20 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * 2^59 or wherever the hypervisor says, and has no other place, so that a device with fewer bits is
  * served by the default one; a virtual function has one window in all, and there too it takes the
  * default one's place.  On pSeries the time to make a window, and to take it down, grows with its
- * size even when it is empty: about a second for 2^20 pages, to be had by larger pages or by
- * expecting less.  The tables count against RLIMIT_MEMLOCK, with 8 to 16 bytes a page.
+ * size even when it is empty, to about a second for 2^20 pages: expect larger pages, or fewer bytes.
+ * The tables count against RLIMIT_MEMLOCK, with 8 to 16 bytes a page.
  *
  * A page of a window must not be larger than those behind the memory, and of these only hugetlb
  * ones count as larger than the system's (not transparent huge pages): so memory of huge pages
  * goes to the window with the largest pages that fit, all else to the other.  A fixed IOVA,
  * and the memory for it, must fit the pages of the window in which it lies (-EINVAL).
  *
- * Memory is registered before it is mapped, in whole pages of the system or huge pages, which
- * several mappings may share, and pinned for writing: read-only memory is -EFAULT.  The registry is
- * one for the process, because the kernel's is; what another library of this process has registered
- * is -EBUSY.
+ * Memory is registered before it is mapped, in whole pages of the system or huge pages, and pinned
+ * for writing: read-only memory is -EFAULT.  Mappings of the same memory, of whatever domain, share
+ * a registration, which has the extent of the first and ends with the last of them.  So what is
+ * unmapped while an alias of a part of it lives cannot be mapped again until that is unmapped, too
+ * (-EBUSY): the device would reach what was there before.  The registry is one for the process,
+ * because the kernel's is; what another library of this process has registered is -EBUSY.
  *
  * Each group has a container of its own, and all have the same windows and mappings.  An attach of
  * a group whose windows would begin elsewhere fails, with nothing changed.
@@ -377,7 +380,8 @@ struct iom_region {
  * without IOM_MAP_FIXED, or this without opts; opts->only is not attached), -E2BIG, -ERANGE,
  * -EEXIST (also while another thread maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV
  * (nothing attached), -EIO (also instead of the first error, if the kernel refused to undo),
- * -EPERM.
+ * -EPERM; and on POWER -EINVAL (the memory's pages are smaller than the window's), -EBUSY (it is
+ * registered otherwise), -EMFILE (its page size is read from /proc/self).
  */
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
 	    const struct iom_map_opts *opts, struct iom_region *region);
