@@ -30,6 +30,7 @@ struct iom_backend_plan {
 	uint64_t bytes;                 /* mapped at once */
 	uint64_t page;                  /* the page size of most of it */
 	uint64_t base;                  /* the smallest page that memory of this machine has */
+	uint64_t memory;                /* of the machine; 0: not known */
 	bool bytes_stated, page_stated; /* by the caller, and not by default */
 };
 

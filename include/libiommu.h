@@ -298,8 +298,9 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  *
  * A page of a window must not be larger than those behind the memory, and of these only hugetlb
  * ones count as larger than the system's (not transparent huge pages): so memory of huge pages
- * goes to the window with the largest pages that fit, all else to the other.  A fixed IOVA,
- * and the memory for it, must fit the pages of the window in which it lies (-EINVAL).
+ * goes to the window with the largest pages that fit, all else to the other.  An unmap_granule
+ * below the pages of a window keeps automatic IOVAs out of it.  A fixed IOVA, and the memory for
+ * it, must fit the pages of the window in which it lies (-EINVAL).
  *
  * Memory is registered before it is mapped, in whole pages of the system or huge pages, and pinned
  * for writing: read-only memory is -EFAULT.  Mappings of the same memory, of whatever domain, share

@@ -35,6 +35,8 @@ libiommu_core_la_SOURCES = \
 	%D%/plan.c \
 	%D%/plan.h \
 	%D%/pool.c \
+	%D%/proc.c \
+	%D%/proc.h \
 	%D%/pool.h \
 	%D%/radix.c \
 	%D%/radix.h \

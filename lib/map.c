@@ -134,8 +134,11 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 				 rq->limit);
 	return iom_error(-ENOSPC,
 			 "no free IOVA range below the limit of 0x%" PRIx64
-			 " is that large; unmap something first",
-			 rq->limit);
+			 " is that large; unmap something first%s",
+			 rq->limit,
+			 rq->wish.backing < rq->backing
+				 ? " (apertures with pages above unmap_granule are not used)"
+				 : "");
 }
 
 static int choose_fixed(const struct iom_domain *dom, const struct iom_map_request *rq,

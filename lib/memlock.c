@@ -5,38 +5,9 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "error.h"
-
-/* The line that begins with a label: a process may call itself anything. */
-static const char *find_line(const char *text, const char *label)
-{
-	while (text && strncmp(text, label, strlen(label))) {
-		text = strchr(text, '\n');
-		text += !!text;
-	}
-	return text;
-}
-
-/* Find the number behind a label in a /proc file; false if it is not there or not a number. */
-static bool proc_number(const struct iom_sys *sys, const char *path, const char *label, int base,
-			uint64_t *value)
-{
-	char text[8192];
-	const char *at;
-	char *end;
-
-	if (iom_sys_read_text(sys, path, text, sizeof(text)) < 0)
-		return false;
-	at = find_line(text, label);
-	if (!at)
-		return false;
-	at += strlen(label);
-	*value = strtoull(at, &end, base);
-	return end != at;
-}
+#include "proc.h"
 
 #define CAP_IPC_LOCK 14 /* <linux/capability.h> */
 
@@ -57,7 +28,7 @@ static bool is_exempt(const struct iom_sys *sys)
 {
 	uint64_t capabilities;
 
-	return proc_number(sys, "/proc/self/status", "CapEff:", 16, &capabilities) &&
+	return iom_proc_number(sys, "/proc/self/status", "CapEff:", 16, &capabilities) &&
 	       capabilities >> CAP_IPC_LOCK & 1 && is_in_first_namespace(sys);
 }
 
@@ -65,11 +36,11 @@ static bool is_exempt(const struct iom_sys *sys)
 static bool exceeds(const struct iom_sys *sys, const char *label, uint64_t need, uint64_t *used_kib,
 		    uint64_t *limit)
 {
-	if (!proc_number(sys, "/proc/self/status", label, 10, used_kib))
+	if (!iom_proc_number(sys, "/proc/self/status", label, 10, used_kib))
 		*used_kib = 0;
 	/* no number: unlimited */
 	return !is_exempt(sys) &&
-	       proc_number(sys, "/proc/self/limits", "Max locked memory", 10, limit) &&
+	       iom_proc_number(sys, "/proc/self/limits", "Max locked memory", 10, limit) &&
 	       (*used_kib << 10) + need > *limit;
 }
 

@@ -198,6 +198,8 @@ static int commit_wider(struct iom_domain *dom)
 
 static void note_narrow(struct iom_domain *dom)
 {
+	if (dom->narrow && !strcmp(dom->narrow, iom_errmsg()))
+		return;
 	iom_log(&dom->log, IOM_LOG_WARN, "no further aperture: %s", iom_errmsg());
 	free(dom->narrow);
 	dom->narrow = strdup(iom_errmsg());

@@ -10,6 +10,7 @@
 #include <linux/vfio.h>
 
 #include "lib/error.h"
+#include "lib/memlock.h"
 #include "libiommu.h"
 
 /* The kernel says 2^32 - 1 where a bridge of pSeries offers none. */
@@ -154,11 +155,16 @@ void iom_spapr_container_close(struct iom_backend *backend, struct iom_spapr_con
 	free(c);
 }
 
+/* Its table counts against RLIMIT_MEMLOCK, with 8 bytes an entry, or twice that on PowerNV. */
+static int no_table(const struct iom_sys *sys, const struct iom_window *window)
+{
+	iom_memlock_error(sys, window->size >> window->page_shift << 3);
+	return iom_error_prefix(-ENOMEM, "the table of the DMA window: ");
+}
+
 static const char *hint(int err)
 {
 	switch (err) {
-	case -ENOMEM:
-		return " (its table counts against RLIMIT_MEMLOCK)";
 	case -EINVAL:
 		return " (the hypervisor may have none as large; expect less)";
 	case -ENODEV:
@@ -180,8 +186,10 @@ int iom_spapr_create_window(const struct iom_sys *sys, struct iom_spapr_containe
 	int ret;
 
 	ret = iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_SPAPR_TCE_CREATE, &arg);
+	if (ret == -ENOMEM)
+		return no_table(sys, window);
 	if (ret)
-		return iom_error(ret == -ENOMEM ? -ENOMEM : -EIO,
+		return iom_error(-EIO,
 				 "the kernel makes no DMA window of 0x%" PRIx64
 				 " bytes with pages of 0x%" PRIx64 ": %s%s",
 				 window->size, UINT64_C(1) << window->page_shift,
@@ -234,11 +242,13 @@ static int unmap(const struct iom_sys *sys, const struct iom_spapr_container *c,
 	return iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
 }
 
-static int explain_settle(int err)
+static int explain_settle(const struct iom_sys *sys, const struct iom_window *first, int err)
 {
 	if (err == -ENOMEM)
-		return iom_error(-ENOMEM, "the kernel has no memory for the default DMA window: "
-					  "its table counts against RLIMIT_MEMLOCK");
+		return no_table(sys, first);
+	if (err == -ENODEV)
+		return iom_error(-EOPNOTSUPP, "the kernel has given up the DMA windows of this "
+					      "bridge until reboot, because one could not be made");
 	return iom_error(-EIO, "the kernel does not make the default DMA window: %s",
 			 strerror(err < 0 ? -err : err));
 }
@@ -259,7 +269,7 @@ static int settle(const struct iom_sys *sys, struct iom_spapr_container *c)
 	if (!ret)
 		__atomic_store_n(&c->settled, true, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&c->settling);
-	return ret ? explain_settle(ret) : 0;
+	return ret ? explain_settle(sys, &c->info.first, ret) : 0;
 }
 
 int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *c,
@@ -287,6 +297,12 @@ int iom_spapr_map(const struct iom_sys *sys, struct iom_spapr_container *c,
 		return 0;
 	/* the kernel says that it clears what it wrote; memory that it did not clear must stay */
 	*left = unmap(sys, c, map->iova, map->length);
+	if (ret == -EINVAL)
+		return iom_error(-EIO,
+				 "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64
+				 ": the memory is no longer, or was never, of pages as large as the "
+				 "window's (device DAX does not count)",
+				 map->iova, map->length);
 	/* hypervisor and firmware codes come through as they are: no errno means what it says */
 	return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 " (%d)",
 			 map->iova, map->length, ret);

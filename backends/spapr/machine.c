@@ -63,7 +63,8 @@ uint64_t iom_window_size(const struct iom_backend_plan *plan, const struct iom_b
 	size = plan->bytes > most ? most : round_up(plan->bytes);
 	if (!plan->bytes || (!plan->bytes_stated && size / page > ENTRIES_MAX))
 		size = ENTRIES_MAX * page;
-	if (wish->full)
-		size = larger(size, wish->length > most ? most : round_up(wish->length));
+	/* more than there is will not be mapped */
+	if (wish->full && wish->length <= plan->memory)
+		size = larger(size, round_up(wish->length));
 	return larger(size, page);
 }

@@ -47,21 +47,21 @@ struct registry {
 
 static struct registry *registry;
 
-static void make_registry(void)
-{
-	void *page;
+_Static_assert(sizeof(struct registry) <= IOM_UNIT, "a page holds it");
 
-	if (!iom_sys_linux.alloc_pages(iom_sys_linux.ctx, IOM_UNIT, &page))
-		__atomic_store_n(&registry, page, __ATOMIC_RELEASE);
-}
-
+/* Zeroes are what glibc and musl initialise locks to. */
 static int open_registry(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct registry *none = NULL;
+	void *page;
 
-	pthread_once(&once, make_registry);
-	if (!registry)
+	if (__atomic_load_n(&registry, __ATOMIC_ACQUIRE))
+		return 0;
+	if (iom_sys_linux.alloc_pages(iom_sys_linux.ctx, IOM_UNIT, &page) < 0)
 		return iom_error(-ENOMEM, "no memory for the registry of registrations");
+	if (!__atomic_compare_exchange_n(&registry, &none, page, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		iom_sys_linux.free_pages(iom_sys_linux.ctx, page, IOM_UNIT);
 	return 0;
 }
 
@@ -339,8 +339,8 @@ static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_
 		remove_entry(slab, entry);
 		return 0;
 	}
-	/* it goes with the container, and until then nobody ends this use */
-	add_use(entry, pages_of(slab, slab->span.start, slab->span.end));
+	/* what the kernel has of it is not known: it has no page to use, and goes with the container */
+	entry->uses++;
 	return iom_error(-EIO, "the kernel does not unregister memory: %s",
 			 strerror(ret < 0 ? -ret : ret));
 }

@@ -37,7 +37,12 @@ struct iom_spapr {
 	struct iom_window windows[IOM_SPAPR_WINDOWS];
 	bool has_second;                 /* besides the default one, or in its place */
 	struct iom_window_plan made;     /* that one */
-	struct iom_backend_wish refused; /* no window can be had for this, or for less */
+	struct iom_backend_wish refused; /* by arithmetic */
+	/*
+	 * The kernel failed to make or to remove a window: it is not known what there is, and each
+	 * failure costs locked memory for ever (tce_iommu_create_table), so no more are asked for.
+	 */
+	bool failed;
 	struct iom_records records;
 };
 

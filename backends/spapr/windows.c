@@ -9,9 +9,6 @@
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 
-/* After a failure in the kernel it is not known what there is: nothing more is asked of it. */
-static const struct iom_backend_wish anything = { .reach = UINT64_MAX, .backing = UINT64_MAX };
-
 static bool same(const struct iom_window *a, const struct iom_window *b)
 {
 	return a->start == b->start && a->size == b->size && a->page_shift == b->page_shift;
@@ -101,6 +98,13 @@ static int create_everywhere(struct iom_backend *backend, const struct iom_windo
 	return ret;
 }
 
+/* A wish for as much or more has been refused. */
+static bool is_refused(const struct iom_spapr *s, const struct iom_backend_wish *wish)
+{
+	return s->refused.reach >= wish->reach && s->refused.backing >= wish->backing &&
+	       s->refused.length <= wish->length;
+}
+
 bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 			      const struct iom_backend_wish *wish)
 {
@@ -108,8 +112,7 @@ bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 	const struct iom_backend_plan *plan = &backend->plan;
 	uint64_t small = UINT64_C(1) << s->info.first.page_shift;
 
-	if (s->has_second ||
-	    (s->refused.reach >= wish->reach && s->refused.backing >= wish->backing))
+	if (s->has_second || s->failed || is_refused(s, wish))
 		return false;
 	if (wish->full)
 		return true;
@@ -131,12 +134,34 @@ static int check_replacement(const struct iom_backend *backend)
 		return iom_error(-ERANGE, "the only other DMA window would take the place of the "
 					  "default one; state expect_page or expect_bytes to have "
 					  "it so");
+	/* where it was not made yet, the kernel knows only one at 0 as the one not to make */
+	if (s->info.first.start)
+		return iom_error(-ERANGE,
+				 "the only other DMA window would take the place of the default "
+				 "one, which the kernel lets go only if it begins at 0");
 	if (!iom_records_next(&s->records, 0, UINT64_MAX, &record))
 		return 0;
 	return iom_error(-EBUSY,
 			 "the default DMA window would have to be replaced, but IOVA 0x%" PRIx64
 			 " is mapped in it",
 			 record.map.iova);
+}
+
+static int make_plan(const struct iom_backend *backend, const struct iom_backend_wish *wish,
+		     struct iom_window_plan *plan)
+{
+	const struct iom_spapr *s = backend->priv;
+	int ret;
+
+	ret = s->policy->plan(&s->info, &backend->plan, wish, plan);
+	if (ret < 0)
+		return ret;
+	if (wish->length > plan->window.size)
+		return iom_error(-ERANGE,
+				 "0x%" PRIx64
+				 " bytes are more than a DMA window would have, 0x%" PRIx64,
+				 wish->length, plan->window.size);
+	return plan->replaces_first ? check_replacement(backend) : 0;
 }
 
 int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish)
@@ -146,18 +171,18 @@ int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend
 	struct iom_window window;
 	int ret;
 
-	ret = s->policy->plan(&s->info, &backend->plan, wish, &plan);
-	if (!ret && plan.replaces_first)
-		ret = check_replacement(backend);
-	if (!ret) {
-		ret = create_everywhere(backend, &plan, &window);
-		if (ret < 0)
-			s->refused = anything;
-	} else if (ret != -EBUSY) {
-		s->refused = *wish;
-	}
-	if (ret < 0)
+	ret = make_plan(backend, wish, &plan);
+	if (ret < 0) {
+		/* what is mapped may go again */
+		if (ret != -EBUSY)
+			s->refused = *wish;
 		return ret;
+	}
+	ret = create_everywhere(backend, &plan, &window);
+	if (ret < 0) {
+		s->failed = true;
+		return ret;
+	}
 	s->windows[plan.replaces_first ? 0 : 1] = window;
 	s->has_second = true;
 	s->made = plan;
@@ -175,7 +200,7 @@ void iom_spapr_undo_aperture(struct iom_backend *backend)
 
 	for (c = s->containers; c; c = c->next)
 		if (remove_from(backend, c, &s->made, window) < 0)
-			s->refused = anything;
+			s->failed = true;
 	*window = s->made.replaces_first ? s->info.first : (struct iom_window){ 0 };
 	s->has_second = false;
 }

@@ -34,7 +34,11 @@ unit_tests = \
 	%D%/test_placement \
 	%D%/test_plan \
 	%D%/test_power \
+	%D%/test_power_again \
+	%D%/test_power_map \
 	%D%/test_power_policy \
+	%D%/test_power_refused \
+	%D%/test_power_threads \
 	%D%/test_power_windows \
 	%D%/test_quarantine \
 	%D%/test_radix \

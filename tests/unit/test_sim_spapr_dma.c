@@ -61,7 +61,8 @@ START_TEST(both_windows)
 	ck_assert_int_eq(iom_sim_dma_write(sim, NVME, start, &c, 1), -EFAULT);
 	/* and not a bit that was not asked for */
 	ck_assert_int_eq(map(container, 0, memory, PAGE, VFIO_DMA_MAP_FLAG_WRITE), 0);
-	ck_assert(misses(0));
+	/* but what may be written can be read there, as pnv_tce_build() in the kernel has it */
+	ck_assert(strncmp(machines[_i], "powernv", 7) ? misses(0) : reads(NVME, 0, memory));
 	ck_assert_int_eq(iom_sim_dma_write(sim, NVME, 0, &c, 1), 0);
 	/* the other group's device is elsewhere */
 	ck_assert_int_eq(iom_sim_dma_read(sim, EDU, start, &c, 1), -EFAULT);

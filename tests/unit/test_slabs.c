@@ -330,10 +330,17 @@ START_TEST(not_unregistered)
 	fail_nth(VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY, 1, _i ? -ENOENT : 1, true);
 	ck_assert_int_eq(release(&a, 0, 4), -EIO);
 	ck_assert_ptr_nonnull(strstr(iom_errmsg(), "does not unregister"));
-	/* the other one went all the same, and both can come again */
+	/* the other one went all the same; of this one nobody knows what there is */
 	ck_assert_uint_eq(locked_pages(), 0);
-	ck_assert_use(&a, 0, 4);
-	ck_assert_release(&a, 0, 4);
+	ck_assert_use(&a, 2, 2);
+	ck_assert_release(&a, 2, 2);
+	ck_assert_int_eq(use(&a, 1, 2), -EBUSY);
+	ck_assert_int_eq(use(&b, 0, 1), -EBUSY);
+	ck_assert_uint_eq(locked_pages(), 0);
+	/* it goes with the container */
+	iom_slabs_forget(&a);
+	ck_assert_use(&b, 0, 1);
+	ck_assert_release(&b, 0, 1);
 }
 END_TEST
 
