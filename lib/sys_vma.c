@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the kernel says of a process's mappings: by query since Linux 6.11, else by reading smaps. */
+/* What the kernel says of the process's mappings: by query since Linux 6.11, else from smaps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -18,9 +18,9 @@ enum iom_power_machine iom_power_machine(const struct iom_sys *sys);
 uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most);
 
 /*
- * The size of a window for what is expected, and what there was no room for: a power of two, and no more entries than can be made
- * and taken down quickly, unless the caller stated so many bytes.  Not a page more, because a
- * hypervisor may have no more than the machine has memory.
+ * The size of a window for what is expected, and for a wish for which there was no room: a power of
+ * two, and no more entries than can be made and taken down quickly, unless the caller stated so many
+ * bytes.  Not a page more, because a hypervisor may have no more than the machine has memory.
  */
 uint64_t iom_window_size(const struct iom_backend_plan *plan, const struct iom_backend_wish *wish,
 			 uint64_t page);

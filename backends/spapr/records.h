@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is mapped where: needed to end the uses of registrations, and to map again in a new container. */
+/* What is mapped where: to end the uses of registrations, and to map again in a new container. */
 #ifndef IOM_SPAPR_RECORDS_H
 #define IOM_SPAPR_RECORDS_H
 

@@ -26,8 +26,9 @@ struct iom_slab_owner {
 /*
  * Have [va, va + length), widened to whole pages of the given size, registered in the container,
  * and count a use of it: what is not registered yet in one piece for each gap.  A sentence on
- * failure, and nothing is counted or registered: -ENOMEM, -EFAULT, -EIO, and -EBUSY: registered otherwise, by something else in this process; or
- * as a part of a slab that still has uses elsewhere, when it was other memory perhaps.
+ * failure, and nothing is counted or registered: -ENOMEM, -EFAULT, -EIO, and -EBUSY: registered
+ * otherwise, by something else in this process; or as a part of a slab that still has uses
+ * elsewhere, when it was other memory perhaps.
  */
 int iom_slabs_use(const struct iom_slab_owner *owner, uintptr_t va, uint64_t length, uint64_t page);
 

@@ -132,7 +132,7 @@ int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t len
 }
 
 /* A call for all would make a hypervisor call for each entry of the windows, mapped or not. */
-bool iom_spapr_cannot_unmap_all(const struct iom_backend *backend)
+bool iom_spapr_can_unmap_all(const struct iom_backend *backend)
 {
 	(void)backend;
 	return false;

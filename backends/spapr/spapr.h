@@ -61,6 +61,12 @@ static inline uint64_t iom_spapr_only_page(const struct iom_backend_plan *plan)
 	return plan->page_stated ? plan->page : plan->base;
 }
 
+bool iom_same_window(const struct iom_window *a, const struct iom_window *b);
+
+/* Create the planned window in one container; nothing is changed on failure. */
+int iom_spapr_create_in(const struct iom_backend *backend, struct iom_spapr_container *container,
+			const struct iom_window_plan *plan, struct iom_window *window);
+
 /* Map what is mapped in the other containers, in a new one; its windows are there. */
 int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
 		      const struct iom_backend_map *map, bool *left);
@@ -76,7 +82,7 @@ int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend
 void iom_spapr_undo_aperture(struct iom_backend *backend);
 int iom_spapr_map_all(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t length);
-bool iom_spapr_cannot_unmap_all(const struct iom_backend *backend);
+bool iom_spapr_can_unmap_all(const struct iom_backend *backend);
 void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
 void iom_spapr_destroy(struct iom_backend *backend);
 void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
@@ -87,7 +93,7 @@ void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *de
 	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture,     \
 	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture, \
 	.map = iom_spapr_map_all, .unmap = iom_spapr_unmap_all,                           \
-	.can_unmap_all = iom_spapr_cannot_unmap_all, .entries = iom_spapr_entries,        \
+	.can_unmap_all = iom_spapr_can_unmap_all, .entries = iom_spapr_entries,           \
 	.destroy = iom_spapr_destroy, .forget = iom_spapr_forget
 
 #endif

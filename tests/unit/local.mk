@@ -57,6 +57,7 @@ unit_tests = \
 	%D%/test_slabs_threads \
 	%D%/test_space \
 	%D%/test_space_model \
+	%D%/test_spapr_calls \
 	%D%/test_sys \
 	%D%/test_sysfs \
 	%D%/test_threads \
