@@ -311,6 +311,9 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  *
  * Each group has a container of its own, and all have the same windows and mappings.  An attach of
  * a group whose windows would begin elsewhere fails, with nothing changed.
+ *
+ * DMA to where nothing is mapped has the platform freeze the device (EEH): from then on its registers
+ * read all ones, and it reaches no memory.  The library does not thaw it; detach works.
  */
 
 /* ---- Mappings --------------------------------------------------------------------------------- */

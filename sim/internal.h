@@ -131,6 +131,7 @@ struct sim_group {
 	/* POWER */
 	struct sim_group *tce_next; /* of the container's, the last that was attached first */
 	uint64_t dma64_start;       /* of its 64-bit window, where a hypervisor says */
+	uint64_t dma32_size;        /* of its default window; 0: as the machine's */
 	bool no_windows;            /* a window failed: none is made until the next boot */
 };
 
@@ -261,6 +262,7 @@ struct iom_sim {
 	uint64_t last;         /* of the IOMMU's addresses */
 	uint64_t least_page;   /* of the IOMMU */
 	enum iom_sim_memory memory;
+	bool emulated; /* the process: see sim_emulated.c */
 	struct sim_power power;
 	struct sim_backing *backings; /* a later one hides an earlier */
 	size_t n_backings;
@@ -422,7 +424,7 @@ int iom_sim_spapr_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, unsigned l
 			void *arg);
 const struct sim_maps *iom_sim_spapr_maps(const struct sim_spapr *spapr);
 
-/* ---- The process's memory (sim_memory.c, sim_backing.c) ------------------------------------- */
+/* ---- The process's memory (sim_memory.c, sim_emulated.c, sim_backing.c) --------------------- */
 
 bool iom_sim_memory_can_populate(void);
 /* -EFAULT unless all of it is there and may be read (and written). */
@@ -430,6 +432,10 @@ int iom_sim_memory_check(const struct iom_sim *sim, uint64_t vaddr, uint64_t len
 /* Copy; the bytes done, which end where memory is missing. */
 size_t iom_sim_memory_read(uint64_t vaddr, void *buf, size_t n);
 size_t iom_sim_memory_write(uint64_t vaddr, const void *buf, size_t n);
+/* The same where an emulator runs the process. */
+bool iom_sim_memory_is_emulated(void);
+int iom_sim_emulated_check(uint64_t start, uint64_t last, bool write);
+size_t iom_sim_emulated_copy(uint64_t vaddr, void *to, const void *from, size_t n);
 /* How the memory at an address is backed, as the machine's kernel would say it. */
 int iom_sim_find_vma(const struct iom_sim *sim, uint64_t addr, struct iom_vma *vma);
 /* The real alloc_pages(), at a multiple of the machine's page. */

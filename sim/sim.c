@@ -264,6 +264,8 @@ static int add_device(struct iom_sim *sim, const struct iom_sim_device *from)
 			return -ENOMEM;
 		if (from->dma64_start)
 			device->group->dma64_start = from->dma64_start;
+		if (from->dma32_size)
+			device->group->dma32_size = from->dma32_size;
 	}
 	device->plugged = !from->absent;
 	if (device->plugged)
@@ -289,6 +291,7 @@ static int set_up(struct iom_sim *sim, const struct iom_sim_config *config)
 	sim->memory = config->memory;
 	if (!iom_sim_memory_can_populate())
 		sim->memory = IOM_SIM_MEMORY_MAPS;
+	sim->emulated = iom_sim_memory_is_emulated();
 	ret = choose_platform(sim, config);
 	if (!ret)
 		ret = choose_interfaces(sim, config);

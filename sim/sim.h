@@ -62,6 +62,7 @@ struct iom_sim_device {
 	bool absent;             /* not plugged in yet: see iom_sim_plug() */
 	/* "pseries": where the hypervisor puts the 64-bit window of its group; 0: at 2^59 */
 	uint64_t dma64_start;
+	uint64_t dma32_size; /* POWER: of the default window of its group; 0: the machine's */
 };
 
 /* How MAP_DMA finds out whether the memory is there and may be accessed. */

@@ -73,12 +73,20 @@ bool iom_sim_memory_can_populate(void)
 	return !populate((uintptr_t)&here, (uintptr_t)&here, false);
 }
 
+bool iom_sim_memory_is_emulated(void)
+{
+	/* an emulator has no such advice, and says yes to page 0 too */
+	return !populate(0, 0, false);
+}
+
 int iom_sim_memory_check(const struct iom_sim *sim, uint64_t vaddr, uint64_t length, bool write)
 {
 	uint64_t last = vaddr + length - 1;
 
 	if (sim->memory == IOM_SIM_MEMORY_MAPS)
 		return check_maps(vaddr, last, write);
+	if (sim->emulated)
+		return iom_sim_emulated_check(vaddr, last, write);
 	return populate(vaddr, last, write);
 }
 
@@ -87,6 +95,8 @@ size_t iom_sim_memory_read(uint64_t vaddr, void *buf, size_t n)
 	struct iovec local = { buf, n }, remote = { (void *)(uintptr_t)vaddr, n };
 	ssize_t done = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 
+	if (done < 0 && errno == ENOSYS)
+		return iom_sim_emulated_copy(vaddr, buf, NULL, n);
 	return done < 0 ? 0 : (size_t)done;
 }
 
@@ -96,6 +106,8 @@ size_t iom_sim_memory_write(uint64_t vaddr, const void *buf, size_t n)
 	struct iovec remote = { (void *)(uintptr_t)vaddr, n };
 	ssize_t done = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 
+	if (done < 0 && errno == ENOSYS)
+		return iom_sim_emulated_copy(vaddr, NULL, buf, n);
 	return done < 0 ? 0 : (size_t)done;
 }
 

@@ -29,7 +29,7 @@ static void bind_process(struct sim_spapr *spapr)
 /* v1 is charged for all that the default window could ever show. */
 static int enable(struct iom_sim *sim, struct sim_spapr *spapr)
 {
-	uint64_t pages = sim->power.dma32_size / sim->page_size;
+	uint64_t pages = iom_sim_window_default_size(sim, spapr) / sim->page_size;
 	int ret;
 
 	if (spapr->enabled)
@@ -153,7 +153,7 @@ static int get_info(const struct iom_sim *sim, const struct sim_spapr *spapr, vo
 		return -EINVAL;
 	info.flags = 0;
 	info.dma32_window_start = 0;
-	info.dma32_window_size = (uint32_t)sim->power.dma32_size;
+	info.dma32_window_size = (uint32_t)iom_sim_window_default_size(sim, spapr);
 	if (spapr->v2) {
 		info.flags = VFIO_IOMMU_SPAPR_INFO_DDW;
 		info.ddw.pgsizes = sim->power.pgsizes;

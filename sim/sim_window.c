@@ -94,10 +94,18 @@ static uint64_t pseries_table_size(uint32_t shift, uint64_t size, uint32_t level
 	return levels > 1 ? UINT32_MAX : size >> (shift - 3);
 }
 
-/* is_default_window_request() */
-static bool is_default(const struct iom_sim *sim, uint32_t shift, uint64_t size)
+uint64_t iom_sim_window_default_size(const struct iom_sim *sim, const struct sim_spapr *spapr)
 {
-	return shift == SHIFT_4K && size <= sim->power.dma32_size;
+	const struct sim_group *group = spapr->groups;
+
+	return group && group->dma32_size ? group->dma32_size : sim->power.dma32_size;
+}
+
+/* is_default_window_request() */
+static bool is_default(const struct iom_sim *sim, const struct sim_spapr *spapr, uint32_t shift,
+		       uint64_t size)
+{
+	return shift == SHIFT_4K && size <= iom_sim_window_default_size(sim, spapr);
 }
 
 /* What the hypervisor has given to the group. */
@@ -138,10 +146,10 @@ static int pseries_create(const struct iom_sim *sim, const struct sim_spapr *spa
 		return -ENODEV;
 	window->owner = group;
 	window->entries = size >> shift;
-	if (!slot && !(sim->power.ddw_off && is_default(sim, shift, size))) {
+	if (!slot && !(sim->power.ddw_off && is_default(sim, spapr, shift, size))) {
 		if (count_windows(spapr, group, true))
 			return -EPERM;
-		if (is_default(sim, shift, size))
+		if (is_default(sim, spapr, shift, size))
 			return 0;
 	}
 	if (sim->power.ddw_off) /* no ibm,ddw-applicable */
@@ -279,12 +287,13 @@ int iom_sim_window_remove(struct iom_sim *sim, struct sim_spapr *spapr, uint64_t
 
 int iom_sim_window_default(struct iom_sim *sim, struct sim_spapr *spapr)
 {
+	const uint64_t size = iom_sim_window_default_size(sim, spapr);
 	uint64_t start;
 	int ret;
 
 	if (!spapr->default_pending)
 		return 0;
-	ret = iom_sim_window_create(sim, spapr, SHIFT_4K, sim->power.dma32_size, 1, &start);
+	ret = iom_sim_window_create(sim, spapr, SHIFT_4K, size, 1, &start);
 	if (!ret)
 		spapr->default_pending = false;
 	return ret;

@@ -79,6 +79,8 @@ int iom_sim_window_create(struct iom_sim *sim, struct sim_spapr *spapr, uint32_t
 			  uint64_t size, uint32_t levels, uint64_t *start);
 /* The one that an address lies in. */
 int iom_sim_window_remove(struct iom_sim *sim, struct sim_spapr *spapr, uint64_t address);
+/* How large the default window is, which the group says that was attached last. */
+uint64_t iom_sim_window_default_size(const struct iom_sim *sim, const struct sim_spapr *spapr);
 /* Make the default window, if it is still to be made. */
 int iom_sim_window_default(struct iom_sim *sim, struct sim_spapr *spapr);
 struct sim_window *iom_sim_window_find(const struct sim_spapr *spapr, uint64_t iova);

@@ -77,6 +77,20 @@ distributed() {
 		grep -vE '^(aclocal\.m4|configure|config\.h\.in|Makefile\.in|build-aux/.*)$' | LC_ALL=C sort -u
 }
 
+# The folders that several backends may use; every other one is a backend.
+shared_by_backends='uapi vfio spapr'
+
+# backends: their names
+backends() {
+	for dir in "${srcdir:?}"/backends/*/; do
+		name=$(basename "$dir")
+		case " $shared_by_backends " in
+		*" $name "*) ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
 # declared: the names of the functions that the public header declares, without those it defines
 declared() {
 	printf '#include <libiommu.h>\n' | $CC -E -I"${srcdir:?}/include" -x c - |

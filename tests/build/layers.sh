@@ -8,24 +8,12 @@ set -eu
 scratch
 distributed > "$scratch/files"
 cd "$srcdir"
+srcdir=.
 
 # includes FILE...: FILE:LINE:INCLUDED, quoted or not
 includes() {
 	grep -HnoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"][^>"]*' "$@" |
 		sed -E 's/:[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]/:/'
-}
-
-# The folders that several backends may use; every other one is a backend.
-shared='uapi vfio spapr'
-
-backends() {
-	for dir in backends/*/; do
-		name=$(basename "$dir")
-		case " $shared " in
-		*" $name "*) ;;
-		*) echo "$name" ;;
-		esac
-	done
 }
 
 sources() {
@@ -35,6 +23,10 @@ sources() {
 kernel_words() {
 	sources lib | grep -vE '^lib/sys(_vma)?\.[ch]$' |
 		xargs grep -nwE 'ioctl|(VFIO|IOMMU)_[A-Za-z0-9_]+|sys/ioctl\.h|linux/(vfio|iommufd)\.h'
+}
+
+vfio_words() {
+	sources lib | xargs grep -n VFIO_
 }
 
 backend_names() {
@@ -57,7 +49,7 @@ backend_includes() {
 		# shellcheck disable=SC2046
 		includes $(sources "backends/$name") | grep -E ":(.*/)?($others)/" || :
 	done
-	for name in $shared; do
+	for name in $shared_by_backends; do
 		[ -d "backends/$name" ] || continue
 		# shellcheck disable=SC2046
 		includes $(sources "backends/$name") | grep -E ":(.*/)?($(backends | paste -sd '|' -))/" || :
@@ -110,6 +102,7 @@ no_licence() {
 }
 
 nothing 'lib/ speaks of no kernel interface, lib/sys apart' kernel_words
+nothing 'lib/ knows nothing of VFIO, lib/sys neither' vfio_words
 nothing 'lib/ names no backend' backend_names
 nothing 'lib/ includes nothing above it but backends/backend.h' lib_includes
 nothing 'backends do not know each other' backend_includes

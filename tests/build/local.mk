@@ -12,7 +12,7 @@ if TESTS_WANTED
 TESTS += $(build_checks)
 endif
 
-EXTRA_DIST += $(build_checks) %D%/common.sh %D%/uapi.c %D%/uapi.sh
+EXTRA_DIST += $(build_checks) %D%/common.sh %D%/emulated.sh %D%/uapi.c %D%/uapi.sh
 
 mostlyclean-local:
 	rm -rf tests/build/*.tmp

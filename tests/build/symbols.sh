@@ -24,6 +24,13 @@ needed() {
 	$OBJDUMP -p "$shared" | awk '$1 == "NEEDED" && $2 !~ /^(libc\.so|ld[-0-9a-z]*\.so)/ { print $2 }'
 }
 
+# lacks_backend FILE: each is built for each machine, where the simulation tests it.
+lacks_backend() {
+	backends | while read -r name; do
+		grep -qx "iom_backend_$name" "$1" || echo "$name"
+	done
+}
+
 soname() {
 	$OBJDUMP -p "$shared" | grep -q 'SONAME *libiommu\.so\.0$'
 }
@@ -45,6 +52,8 @@ if [ -e "$shared" ]; then
 	$NM -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | sort > "$scratch/versioned"
 	sed 's/@.*//' "$scratch/versioned" > "$scratch/exported"
 	same 'the shared library exports what libiommu.h declares' "$scratch/header" "$scratch/exported"
+	$NM --defined-only "$shared" | awk '{ print $3 }' > "$scratch/inside"
+	nothing 'the shared library has every backend' lacks_backend "$scratch/inside"
 	nothing 'every export has a version' grep -v '@@LIBIOMMU_[0-9]*$' "$scratch/versioned"
 	passes 'the soname is libiommu.so.0' soname
 	if [ -z "$SANITIZE" ]; then
@@ -59,6 +68,7 @@ fi
 if [ -e "$static" ]; then
 	$NM -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | sort > "$scratch/global"
 	nothing 'the static library has all that libiommu.h declares' not_in_archive
+	nothing 'the static library has every backend' lacks_backend "$scratch/global"
 	nothing 'every global symbol of the static library begins with iom_' foreign "$scratch/global"
 	if [ -z "$SANITIZE" ]; then
 		nothing 'no object has a constructor' constructors

@@ -26,6 +26,8 @@ struct rig {
 	struct iom_device *nvme;
 	const char *backend; /* that rig_open() forces; NULL: none */
 	uint64_t granule;    /* that it asks for */
+	uint64_t expected;   /* bytes, in small pages; on POWER */
+	bool one_window;     /* the bridge says that it has no more */
 
 	/* The simulation's table, with a look at each ioctl: to hold it up, to count, to change the answer. */
 	struct iom_sys sys;
@@ -64,6 +66,11 @@ static inline const struct rig_backend *rig_backend(void)
 		/* iommufd, group, device */
 		{ "type1-iommufd", VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA, VFIO_IOMMU_GET_INFO, 3,
 		  0 },
+		/* container, group, device */
+		{ "powernv", VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
+		  VFIO_IOMMU_SPAPR_TCE_GET_INFO, 3, 0 },
+		{ "pseries", VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
+		  VFIO_IOMMU_SPAPR_TCE_GET_INFO, 3, 0 },
 	};
 	const char *name = getenv("IOM_TEST_BACKEND");
 	size_t i;
@@ -81,10 +88,25 @@ static inline bool rig_is(const char *backend)
 	return !strcmp(rig_backend()->name, backend);
 }
 
+static inline bool rig_is_power(void)
+{
+	return rig_is("powernv") || rig_is("pseries");
+}
+
+/*
+ * On POWER memory may be refused that was unmapped before, while the kernel has it registered
+ * together with what is mapped still.
+ */
+static inline bool rig_is_stale(int ret)
+{
+	return rig_is_power() && ret == -EBUSY && strstr(iom_errmsg(), "unmapped before");
+}
+
 /* The simulation counts what iommufd has pinned apart from what is locked. */
 static inline uint64_t rig_pinned_bytes(void)
 {
-	return rig_is("type1") ? iom_sim_locked_bytes(rig.sim) : iom_sim_pinned_bytes(rig.sim);
+	return rig_is("type1") || rig_is_power() ? iom_sim_locked_bytes(rig.sim)
+						 : iom_sim_pinned_bytes(rig.sim);
 }
 
 /* ---- Set-up and tear-down ----------------------------------------------------------------------- */
@@ -98,6 +120,8 @@ static int rig_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 	if (rig.before)
 		rig.before(&rig, request);
 	ret = inner->ioctl(inner->ctx, fd, request, arg);
+	if (!ret && rig.one_window && request == VFIO_IOMMU_SPAPR_TCE_GET_INFO)
+		((struct vfio_iommu_spapr_tce_info *)arg)->ddw.max_dynamic_windows_supported = 1;
 	if (rig.after)
 		rig.after(&rig, request, arg);
 	return ret;
@@ -115,6 +139,29 @@ static inline void rig_log(void *arg, int level, const char *message)
 	pthread_mutex_unlock(&rig.log_lock);
 }
 
+/*
+ * A POWER machine that has, as most others do, IOVAs from 4 GiB on, in pages of 4 KiB: in the
+ * 64-bit window, where the hypervisor puts it there; or in one in the place of the default one.
+ */
+static inline void rig_make_power(struct iom_sim_config *machine)
+{
+	static const struct iom_sim_device devices[] = {
+		{ .address = NVME, .group = 14, .driver = "vfio-pci", .dma64_start = 4 * GIB },
+		{ .address = EDU, .group = 15, .driver = "vfio-pci", .dma64_start = 4 * GIB },
+	};
+
+	if (!machine->platform)
+		machine->platform = rig.backend;
+	if (!machine->page_size)
+		machine->page_size = PAGE;
+	if (!machine->devices) {
+		machine->devices = devices;
+		machine->n_devices = ARRAY_SIZE(devices);
+	}
+	rig.expected = 128 * GIB;
+	rig.one_window = rig_is("powernv");
+}
+
 /* The machine alone; config may be NULL. */
 static inline void rig_machine(const struct iom_sim_config *config)
 {
@@ -127,7 +174,9 @@ static inline void rig_machine(const struct iom_sim_config *config)
 	if (getenv("IOM_TEST_BACKEND")) {
 		rig.backend = rig_backend()->name;
 		/* the oldest one of the simulation's that has it */
-		machine.iommufd = !rig_is("type1");
+		machine.iommufd = rig_is("iommufd") || rig_is("type1-iommufd");
+		if (rig_is_power())
+			rig_make_power(&machine);
 		if (machine.iommufd && machine.kernel == 601)
 			machine.kernel = 612;
 	}
@@ -144,6 +193,8 @@ static inline int rig_open(struct iom_domain **dom)
 		.log = rig_log,
 		.log_arg = &rig,
 		.unmap_granule = rig.granule,
+		.expect_bytes = rig.expected,
+		.expect_page = rig.expected ? PAGE : 0,
 	};
 
 	return iom_open_with(dom, &opts, &rig.sys, iom_backends);
@@ -207,6 +258,12 @@ static inline void rig_restart(const struct iom_sim_config *config)
 {
 	tear_down();
 	rig_start(config);
+}
+
+/* How often the kernel has each mapping: POWER has a container for each group. */
+static inline unsigned int rig_copies(void)
+{
+	return rig_is_power() ? iom_sim_open_fds(rig.sim) / rig_backend()->fds : 1;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ unit_tests = \
 	%D%/test_quarantine \
 	%D%/test_radix \
 	%D%/test_radix_model \
+	%D%/test_records \
 	%D%/test_sim \
 	%D%/test_sim_contract \
 	%D%/test_sim_device \
@@ -89,7 +90,20 @@ backend_tests = \
 	%D%/test_translate \
 	%D%/test_unmap \
 	%D%/test_waiting
-other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd)
+
+# And of POWER, by page and by IOVA: where the others are exact about calls and errors, test_power_*.
+power_tests = \
+	%D%/test_cut \
+	%D%/test_domain \
+	%D%/test_domain_model \
+	%D%/test_fork \
+	%D%/test_granule_model \
+	%D%/test_pci_memory \
+	%D%/test_threads \
+	%D%/test_translate \
+	%D%/test_waiting
+other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd) \
+	$(power_tests:=-powernv) $(power_tests:=-pseries)
 
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/librunner.la

@@ -265,11 +265,13 @@ START_TEST(a_map_that_fails_half_way)
 			{ -EFAULT, -EFAULT, "not there" },
 			{ -ENOSPC, -ENOSPC, "limit" } };
 	unsigned int k = (unsigned int)_i % 4 + 1;
+	/* POWER's have no meaning: they may be the hypervisor's */
+	int error = rig_is_power() ? -EIO : answers[_i / 4].error;
+	const char *word = rig_is_power() ? "refuses IOVA" : answers[_i / 4].word;
 	struct state before = rig_state();
 
 	fail_map(k, answers[_i / 4].answer);
-	ck_assert_fails(map_fixed(memory, 16 * PAGE, FOUR_GIB, &region), answers[_i / 4].error,
-			"map 0x", answers[_i / 4].word);
+	ck_assert_fails(map_fixed(memory, 16 * PAGE, FOUR_GIB, &region), error, "map 0x", word);
 	ck_assert_uint_eq(iom_sim_failed(rig.sim), 1);
 	ck_assert_unchanged(before);
 	ck_assert_uint_eq(rig_counters().kernel_maps, k);
@@ -388,8 +390,9 @@ START_TEST(made_again_but_not_all)
 	iom_detach(rig.nvme);
 	for (i = 1; i <= 3; i++) {
 		fail_map(i, -EFAULT);
-		ck_assert_fails(iom_attach(rig.dom, NVME, NULL, &rig.nvme), -EFAULT, "attach",
-				"mapping again", i == 1 ? "0x100000000" : "0x100008000");
+		ck_assert_fails(iom_attach(rig.dom, NVME, NULL, &rig.nvme),
+				rig_is_power() ? -EIO : -EFAULT, "attach", "mapping again",
+				i == 1 ? "0x100000000" : "0x100008000");
 		ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
 		ck_assert_uint_eq(rig_counters().mapped_bytes, 12 * PAGE);
 		ck_assert(is_mapped(memory + 8 * PAGE));
@@ -411,12 +414,16 @@ int main(void)
 	tcase_add_loop_test(tcase, never_into_what_is_gone, 0, 4);
 	tcase_add_test(tcase, whole_gibs);
 	tcase_add_test(tcase, an_alias_is_cut);
-	tcase_add_test(tcase, pages_of_64_kib);
+	/* another machine */
+	if (!rig_is_power())
+		tcase_add_test(tcase, pages_of_64_kib);
 	tcase_add_test(tcase, memory_is_taken_in_the_middle);
 	/* the last error is type1's alone */
 	tcase_add_loop_test(tcase, a_map_that_fails_half_way, 0, rig_is("iommufd") ? 8 : 12);
 	tcase_add_test(tcase, memory_ends_half_way);
-	tcase_add_test(tcase, a_roll_back_that_is_refused);
+	/* where each map undoes itself: test_spapr_calls */
+	if (!rig_is_power())
+		tcase_add_test(tcase, a_roll_back_that_is_refused);
 	tcase_add_test(tcase, made_again_with_its_hole);
 	tcase_add_test(tcase, cut_after_it_was_made_again);
 	tcase_add_test(tcase, made_again_but_not_all);

@@ -12,8 +12,10 @@
 /* Few pages and few IOVAs, so that calls meet: the IOVAs are those around the hole for interrupts. */
 #define PAGES 48
 #define IOVA_PAGES 64
-#define IOVA_FIRST (UINT64_C(0xfee00000) - IOVA_PAGES / 2 * PAGE)
-#define HOLE_FIRST UINT64_C(0xfee00000)
+#define IOVA_FIRST (HOLE_FIRST - IOVA_PAGES / 2 * PAGE)
+
+/* What x86 keeps for interrupts; where the default window of POWER ends. */
+#define HOLE_FIRST (rig_is("powernv") ? 2 * GIB : rig_is("pseries") ? GIB : UINT64_C(0xfee00000))
 
 struct model {
 	struct iom_region maps[MOST];
@@ -119,6 +121,8 @@ static void try_map(void)
 	if (!expected && !(flags & IOM_MAP_ALIAS) && memory_taken((uintptr_t)va, length))
 		expected = -EEXIST;
 	ret = iom_map(rig.dom, va, length, flags, &opts, &region);
+	if (!expected && rig_is_stale(ret))
+		return;
 	ck_assert_msg(ret == expected, "map: %d, not %d: %s", ret, expected, iom_errmsg());
 	if (ret)
 		return;
@@ -210,11 +214,34 @@ static int find_in_list(void *arg, uint64_t iova, void *va, uint64_t length, uin
 	return -ENOENT;
 }
 
+/* POWER has no maps, but a table, of which this is a run of entries. */
+static int find_pages_in_list(void *arg, uint64_t iova, void *va, uint64_t length,
+			      uint32_t vfio_flags)
+{
+	size_t *n = arg, i;
+	uint64_t at;
+
+	for (at = 0; at < length; at += PAGE) {
+		const struct iom_region *map = NULL;
+
+		for (i = 0; i < model.n && !map; i++)
+			if (iova + at - model.maps[i].iova < model.maps[i].length)
+				map = &model.maps[i];
+		if (!map || (char *)va - iova != (char *)map->va - map->iova ||
+		    !(map->flags & IOM_MAP_WRITE) != !(vfio_flags & VFIO_DMA_MAP_FLAG_WRITE))
+			return -ENOENT;
+		*n += map->iova == iova + at;
+	}
+	return 0;
+}
+
 static void check_kernel(void)
 {
 	size_t n = 0;
 
-	ck_assert_int_eq(iom_sim_each_map(rig.sim, NVME, find_in_list, &n), 0);
+	ck_assert_int_eq(iom_sim_each_map(rig.sim, NVME,
+					  rig_is_power() ? find_pages_in_list : find_in_list, &n),
+			 0);
 	ck_assert_uint_eq(n, model.attached ? model.n : 0);
 }
 

@@ -168,6 +168,12 @@ static void check_parent(void)
 
 static void (*const children[])(void) = { child_calls, child_closes, child_opens };
 
+/*
+ * The last one not on POWER: the copy of the simulation, other than a kernel, has the parent's
+ * registrations, too (test_power_again has it with a new one).
+ */
+#define CHILDREN (ARRAY_SIZE(children) - rig_is_power())
+
 START_TEST(a_child)
 {
 	run_child(children[_i]);
@@ -236,9 +242,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
-	tcase_add_loop_test(tcase, a_child, 0, ARRAY_SIZE(children));
+	tcase_add_loop_test(tcase, a_child, 0, CHILDREN);
 	tcase_add_test(tcase, a_grandchild);
-	tcase_add_loop_test(tcase, a_child_of_a_busy_parent, 0, ARRAY_SIZE(children));
+	tcase_add_loop_test(tcase, a_child_of_a_busy_parent, 0, CHILDREN);
 	tcase_add_test(tcase, a_domain_without_devices);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

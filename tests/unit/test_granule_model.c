@@ -17,7 +17,7 @@
 /* Few pages and few IOVAs, so that calls meet. */
 #define PAGES 48
 #define IOVA_PAGES 64
-#define IOVA_FIRST (3 * GIB)
+#define IOVA_FIRST ((rig_is_power() ? 4 : 3) * GIB)
 
 /* What the second device reaches; half of the fixed IOVAs lie beyond. */
 #define NARROW_BITS 32
@@ -152,6 +152,8 @@ static void try_map(bool from_file)
 				   &region);
 	else
 		ret = iom_map(rig.dom, va, length, flags, &opts, &region);
+	if (!expected && rig_is_stale(ret))
+		return;
 	ck_assert_msg(ret == expected, "map: %d, not %d: %s", ret, expected, iom_errmsg());
 	if (!ret)
 		add(&region, opts.only, from_file);
@@ -282,7 +284,8 @@ static int find_in_list(void *arg, uint64_t iova, void *va, uint64_t length, uin
 {
 	uint64_t *bytes = arg, at;
 
-	if (iova / GRANULE != (iova + length - 1) / GRANULE)
+	/* POWER has no maps, but a table, of which this is a run of entries */
+	if (!rig_is_power() && iova / GRANULE != (iova + length - 1) / GRANULE)
 		return -EXDEV;
 	for (at = 0; at < length; at += PAGE) {
 		const struct page *page = page_at(iova + at);
@@ -357,7 +360,8 @@ static void check_counters(void)
 	ck_assert_uint_eq(counters.mappings, parts);
 	ck_assert_uint_eq(counters.mapped_bytes, model.n * PAGE);
 	ck_assert_uint_eq(counters.quarantined_bytes, 0);
-	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), model.attached ? model.n * PAGE : 0);
+	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim),
+			  model.attached ? rig_copies() * model.n * PAGE : 0);
 }
 
 START_TEST(same_as_a_list)

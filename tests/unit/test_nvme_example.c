@@ -405,6 +405,14 @@ START_TEST(options_good)
 	ck_assert_uint_eq(options.seed, 12);
 	ck_assert(options.hugepages && options.quiet);
 
+	ck_assert_uint_eq(options.expect_page | options.expect_bytes | options.dma_bits, 0);
+	ck_assert_int_eq(parse(&options,
+			       "--device x --expect-page 64k --expect-bytes 16g --dma-bits 40"),
+			 OPTIONS_RUN);
+	ck_assert_uint_eq(options.expect_page, 64 << 10);
+	ck_assert_uint_eq(options.expect_bytes, UINT64_C(16) << 30);
+	ck_assert_uint_eq(options.dma_bits, 40);
+
 	ck_assert_int_eq(parse(&options, "--dev x --sp 8m --sec=3"), OPTIONS_RUN);
 	ck_assert_uint_eq(options.span, 8 << 20);
 	ck_assert_uint_eq(options.seconds, 3);
@@ -433,6 +441,9 @@ START_TEST(options_bad)
 		{ "--device x --span 6k", "--span", "6144" },
 		{ "--device x --offset -4k", "--offset", "-4k" },
 		{ "--device x --seed abc", "--seed", "abc" },
+		{ "--device x --expect-page 64q", "--expect-page", "64q" },
+		{ "--device x --expect-bytes 0", "--expect-bytes", "\"0\"" },
+		{ "--device x --dma-bits 65", "--dma-bits", "65" },
 		{ "--device x --mode read --seconds 0", "--seconds", "read" },
 		{ "--device x --bogus", "--bogus", "no such option" },
 		{ "--device x --s 1", "--s ", "ambiguous: it may be --seconds, --span, --seed" },

@@ -467,7 +467,8 @@ START_TEST(many_mappings)
 	for (i = 1; i < 1000; i += 2)
 		ck_assert_int_eq(mprotect(p + i * page, page, PROT_READ), 0);
 	query_error = ENOTTY;
-	for (i = 0; i < 1000; i += 333) {
+	/* the first and the last may be one with their neighbours */
+	for (i = 2; i < 999; i += 166) {
 		ck_assert_int_eq(find((uintptr_t)p + i * page, &vma), 0);
 		ck_assert_uint_eq(vma.start, (uintptr_t)p + i * page);
 		ck_assert_uint_eq(vma.page_size, page);

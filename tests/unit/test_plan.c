@@ -178,6 +178,7 @@ int main(void)
 	Suite *suite = suite_create("plan");
 	TCase *tcase = tcase_create("plan");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, machine);
 	tcase_add_test(tcase, stated);
 	tcase_add_test(tcase, bad_pages);

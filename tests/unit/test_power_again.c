@@ -35,18 +35,17 @@ START_TEST(not_for_a_smaller_one)
 	struct iom_region r;
 	char *p;
 
-	power.machine.dma32_size = 64 * MIB;
-	power.opts.expect_bytes = 16 * MIB;
+	power.opts.expect_bytes = 256 * MIB;
 	power.opts.expect_page = 4096;
 	power_attach(&power);
-	p = power_memory(128 * MIB, KIB64);
+	p = power_memory(2 * GIB, KIB64);
 	/* whether or not a window is made for this */
-	(void)map_any(p, 128 * MIB, NULL);
+	(void)map_any(p, 2 * GIB, NULL);
 	ck_assert_ok(iom_unmap_all(rig.dom));
-	ck_assert_ok(map_any(p, 40 * MIB, &r));
+	ck_assert_ok(map_any(p, 600 * MIB, &r));
 	ck_assert(dma_works(NVME, &r));
 	ck_assert_ok(iom_unmap(rig.dom, &r));
-	munmap(p, 128 * MIB);
+	munmap(p, 2 * GIB);
 	power_end();
 }
 END_TEST
@@ -168,7 +167,7 @@ START_TEST(a_child_of_its_own)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (!pid)
-		_exit(run_child(&power, memory));
+		end_child(run_child(&power, memory));
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
@@ -182,6 +181,7 @@ int main(void)
 	Suite *suite = suite_create("power again");
 	TCase *tcase = tcase_create("again");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_low_map_before, 0, 2);
 	tcase_add_test(tcase, not_for_a_smaller_one);
 	tcase_add_loop_test(tcase, not_unmapped_at_the_end, 0, 2);

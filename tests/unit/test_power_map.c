@@ -171,6 +171,34 @@ START_TEST(mixed)
 }
 END_TEST
 
+/* Memory of pages of two sizes, in one map: the huge ones are huge still, for others to come. */
+START_TEST(two_sizes)
+{
+	struct power power = power_at(_i % (int)ARRAY_SIZE(machines));
+	bool two = strcmp(power.machine.platform, "pseries-vf") != 0;
+	uint64_t huge = _i / (int)ARRAY_SIZE(machines) * 2 * MIB;
+	struct iom_region r, alias;
+	char *p;
+
+	power.machine.n_hugepages = 64;
+	power_attach(&power);
+	p = rig_memory_at(4 * MIB, 2 * MIB, 0);
+	ck_assert_int_eq(iom_sim_set_backing(rig.sim, p + huge, 2 * MIB, 2 * MIB), 0);
+	ck_assert_ok(map_any(p, 4 * MIB, &r));
+	ck_assert_uint_lt(r.iova, 4 * GIB);
+	ck_assert(dma_works(NVME, &r));
+	ck_assert_ok(iom_map(rig.dom, p + huge, 2 * MIB, IOM_MAP_RW | IOM_MAP_ALIAS, NULL, &alias));
+	ck_assert_int_eq(alias.iova >= SECOND, two);
+	ck_assert(dma_works(NVME, &alias));
+	ck_assert_ok(iom_unmap(rig.dom, &r));
+	ck_assert(dma_misses(NVME, r.iova, r.length));
+	ck_assert(dma_works(NVME, &alias));
+	ck_assert_ok(iom_unmap(rig.dom, &alias));
+	ck_assert_uint_eq(registers(), unregisters());
+	power_end();
+}
+END_TEST
+
 /* In pages larger than those of the memory nothing can be mapped: that is refused before. */
 START_TEST(backing_too_small)
 {
@@ -418,6 +446,7 @@ int main(void)
 	tcase_add_loop_test(tcase, directions, 0, ARRAY_SIZE(machines));
 	tcase_add_loop_test(tcase, one_call, 0, ARRAY_SIZE(machines));
 	tcase_add_loop_test(tcase, mixed, 0, ARRAY_SIZE(machines));
+	tcase_add_loop_test(tcase, two_sizes, 0, 2 * ARRAY_SIZE(machines));
 	tcase_add_loop_test(tcase, backing_too_small, 0, ARRAY_SIZE(machines));
 	tcase_add_loop_test(tcase, wrong, 0, ARRAY_SIZE(machines));
 	tcase_add_test(tcase, hole_below_4_gib);

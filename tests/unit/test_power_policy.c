@@ -506,6 +506,7 @@ int main(void)
 	Suite *suite = suite_create("power policy");
 	TCase *tcase = tcase_create("policy");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, machine, 0, ARRAY_SIZE(trees));
 	tcase_add_test(tcase, largest_page);
 	tcase_add_test(tcase, window_size);

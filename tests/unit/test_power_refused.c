@@ -351,7 +351,7 @@ START_TEST(forked)
 		iom_close(rig.dom);
 		bad |= (iom_sim_open_fds(rig.sim) != 0) << 3;
 		bad |= (unregisters() != 0) << 4;
-		_exit(bad);
+		end_child(bad);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));

@@ -98,6 +98,8 @@ START_TEST(come_and_map)
 	memory = power_memory(THREADS * SLOTS * KIB64, KIB64);
 	huge = power_memory(THREADS * 2 * MIB, 2 * MIB);
 	ck_assert_ok(map_any(power_memory(KIB64, KIB64), KIB64, &kept));
+	stop = 0;
+	mapped = 0;
 	ck_assert_int_eq(pthread_create(&comer, NULL, come_and_go, &kept), 0);
 	for (i = 0; i < ARRAY_SIZE(mappers); i++) {
 		mappers[i] = (struct mapper){ .dom = i % 2 ? other : rig.dom,

@@ -445,6 +445,7 @@ int main(void)
 	Suite *suite = suite_create("slabs");
 	TCase *tcase = tcase_create("slabs");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up_owners, tear_down_owners);
 	tcase_add_test(tcase, counted);
 	tcase_add_test(tcase, two_owners);

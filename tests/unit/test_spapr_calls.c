@@ -200,6 +200,7 @@ int main(void)
 	Suite *suite = suite_create("spapr calls");
 	TCase *tcase = tcase_create("calls");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up_container, tear_down_container);
 	tcase_add_loop_test(tcase, never_outside, 0, ARRAY_SIZE(outside));
 	tcase_add_test(tcase, just_inside);

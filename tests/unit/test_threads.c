@@ -20,6 +20,8 @@ static char *piece(unsigned int mapper, unsigned int i)
 	return memory + (mapper * PIECES + i) * PIECE_PAGES * PAGE;
 }
 
+static unsigned int reading; /* atomic: threads that do */
+
 /* ---- Mappers, each with memory of its own, and readers of all ----------------------------------- */
 
 static void map_or_unmap(char *va, struct iom_region *region, bool *mapped)
@@ -56,6 +58,7 @@ static void *translate(void *arg)
 	const uint64_t bytes = MAPPERS * PIECES * PIECE_PAGES * PAGE;
 	uint64_t random = seed ^ (uintptr_t)arg, hits = 0;
 
+	__atomic_add_fetch(&reading, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		uint64_t at = random_below(&random, bytes), iova, run, back_run;
 		uint64_t left = PIECE_PAGES * PAGE - at % (PIECE_PAGES * PAGE);
@@ -125,8 +128,12 @@ START_TEST(all_at_once)
 
 	seed = random_start();
 	memory = rig_memory(MAPPERS * PIECES * PIECE_PAGES * PAGE);
+	reading = 0;
 	for (i = 0; i < READERS; i++)
 		start(&readers[i], translate, i);
+	/* on a busy machine the mappers would be through before */
+	while (__atomic_load_n(&reading, __ATOMIC_RELAXED) < READERS)
+		sched_yield();
 	start(&counter, count, 0);
 	start(&attacher, attach_and_detach, 0);
 	for (i = 0; i < MAPPERS; i++)

@@ -77,7 +77,7 @@ END_TEST
 /* Two mappings that follow each other on one side only are two runs; a caller steps through. */
 START_TEST(step_by_step)
 {
-	static const uint64_t iovas[] = { FOUR_GIB, 6 * GIB, FOUR_GIB - PAGE };
+	static const uint64_t iovas[] = { 6 * GIB, 8 * GIB, 6 * GIB - PAGE };
 	uint64_t done = 0, iova, run;
 	int i;
 
@@ -167,7 +167,9 @@ int main(void)
 	tcase_add_test(tcase, outside);
 	tcase_add_test(tcase, step_by_step);
 	tcase_add_loop_test(tcase, a_large_mapping, 0, 3);
-	tcase_add_test(tcase, pages_of_64_kib);
+	/* another machine */
+	if (!rig_is_power())
+		tcase_add_test(tcase, pages_of_64_kib);
 	tcase_add_test(tcase, after_unmap);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

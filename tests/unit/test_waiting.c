@@ -100,15 +100,18 @@ START_TEST(the_same_unmap_waits)
 {
 	static int (*const ways[])(void) = { do_unmap, do_unmap_range };
 	struct call unmap, again;
+	unsigned int calls;
 
 	ck_assert_ok(do_map());
+	/* on POWER the first map makes one */
+	calls = iom_sim_ioctls(rig.sim, rig_backend()->unmap);
 	start_held_up(&unmap, ways[_i / 2], rig_backend()->unmap);
 	start(&again, ways[_i % 2]);
 	ck_assert(waits(&again));
 	let_go();
 	ck_assert_ok(finish(&unmap));
 	ck_assert_int_eq(finish(&again), -ENOENT);
-	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap), 1);
+	ck_assert_uint_eq(iom_sim_ioctls(rig.sim, rig_backend()->unmap) - calls, 1);
 }
 END_TEST
 
@@ -195,7 +198,7 @@ START_TEST(unmap_waits_for_nothing)
 	start(&unmap, do_unmap_range);
 	ck_assert(waits(&unmap));
 	let_go();
-	ck_assert_int_eq(finish(&map), -EFAULT);
+	ck_assert_int_eq(finish(&map), rig_is_power() ? -EIO : -EFAULT);
 	ck_assert_int_eq(finish(&unmap), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(unmap.sentence, "0x100000000"));
 	ck_assert_ok(do_map());
