@@ -7,15 +7,17 @@
 
 static const char usage[] =
 	"usage: conformance --device BDF [--backend NAME] [--edu BDF] [--edu2 BDF] [--group BDF,BDF]\n"
-	"                   [--wide BDF] [--elsewhere BDF] [--windowless BDF] [--only CASE]\n"
+	"                   [--wide BDF] [--wide2 BDF] [--elsewhere BDF] [--unequal BDF]\n"
+	"                   [--windowless BDF] [--only CASE]\n"
 	"       conformance --list\n"
 	"\n"
 	"Runs what libiommu.h promises against the kernel, on a PCI function bound to vfio-pci that no\n"
 	"one else uses, and prints TAP.  With --edu, QEMU's edu device proves that DMA is translated and\n"
 	"refused as promised; --edu2 is another one in another group, and --group are two in one group.\n"
-	"--wide is one that drives 64 bits (dma_mask), alone in its group.  On pSeries --elsewhere is one\n"
-	"behind a bridge whose second DMA window begins elsewhere than that of --wide, and --windowless\n"
-	"one behind a bridge without dynamic windows.  Cases that need what is not given are skipped.\n"
+	"--wide and --wide2 drive 64 bits (dma_mask), each alone in its group.  On pSeries --elsewhere is\n"
+	"one behind a bridge whose second DMA window begins elsewhere than theirs, --unequal one whose\n"
+	"default window is not as large, and --windowless one behind a bridge without dynamic windows.\n"
+	"Cases that need what is not given are skipped.\n"
 	"\n"
 	"As root, the cases also rename and forbid nodes in /dev, set parameters of the kernel's VFIO\n"
 	"modules and bind the given devices to other drivers, each for a moment.\n";
@@ -56,7 +58,9 @@ int main(int argc, char **argv)
 		{ "edu2", required_argument, NULL, '2' },
 		{ "group", required_argument, NULL, 'g' },
 		{ "wide", required_argument, NULL, 'w' },
+		{ "wide2", required_argument, NULL, 'V' },
 		{ "elsewhere", required_argument, NULL, 'E' },
+		{ "unequal", required_argument, NULL, 'U' },
 		{ "windowless", required_argument, NULL, 'W' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "list", no_argument, NULL, 'l' },
@@ -90,8 +94,14 @@ int main(int argc, char **argv)
 		case 'w':
 			world.wide = optarg;
 			break;
+		case 'V':
+			world.wide2 = optarg;
+			break;
 		case 'E':
 			world.elsewhere = optarg;
+			break;
+		case 'U':
+			world.unequal = optarg;
 			break;
 		case 'W':
 			world.windowless = optarg;

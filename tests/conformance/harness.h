@@ -71,6 +71,9 @@ extern const struct test machine_tests[];
 extern const struct test choice_tests[];
 extern const struct test defect_tests[];
 extern const struct test thread_tests[];
+extern const struct test share_tests[];
+extern const struct test power_tests[];
+extern const struct test power_group_tests[];
 
 /* Say why the running case fails, or does not apply. */
 enum outcome failed(const char *file, int line, const char *fmt, ...)

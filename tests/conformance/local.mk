@@ -19,11 +19,16 @@ conformance_cases = \
 	%D%/machine_tests.c \
 	%D%/map_tests.c \
 	%D%/only_tests.c \
+	%D%/power.c \
+	%D%/power.h \
+	%D%/power_group_tests.c \
+	%D%/power_tests.c \
 	%D%/refuse_tests.c \
 	%D%/rig.c \
 	%D%/rig.h \
 	%D%/runner.c \
 	%D%/runner.h \
+	%D%/share_tests.c \
 	%D%/thread_tests.c \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \

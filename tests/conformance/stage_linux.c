@@ -37,7 +37,7 @@ enum {
 	N_PARAMETERS
 };
 
-#define N_ADDRESSES 8
+#define N_ADDRESSES 10
 
 /* A node, and what its mode was. */
 struct mode {
@@ -163,10 +163,10 @@ static void note_node(const char *path, const struct stat *st)
 
 void world_note(const struct world *world)
 {
-	const char *const addresses[N_ADDRESSES] = { world->device,    world->edu,
-						     world->edu2,      world->pair[0],
-						     world->pair[1],   world->wide,
-						     world->elsewhere, world->windowless };
+	const char *const addresses[N_ADDRESSES] = {
+		world->device, world->edu,   world->edu2,      world->pair[0], world->pair[1],
+		world->wide,   world->wide2, world->elsewhere, world->unequal, world->windowless,
+	};
 	char path[128];
 	size_t i;
 

@@ -21,8 +21,11 @@ struct world {
 	const char *narrow;   /* behind an IOMMU of fewer address bits than the others' */
 	const char *reserved; /* its group reserves IOVAs that the others' do not */
 	const char *wide;     /* as edu, but it drives 64 bits; alone in its group */
-	/* POWER: an edu whose second window begins elsewhere; one that can have none */
+	const char *wide2;    /* the same, in another group */
+	/* POWER: edus whose second window begins elsewhere; whose default one has another size; */
+	/* and one that can have none */
 	const char *elsewhere;
+	const char *unequal;
 	const char *windowless;
 };
 
@@ -42,6 +45,16 @@ uint64_t world_locked(void);
 
 /* Memory of huge pages of 2^shift bytes; NULL if there are none. */
 void *world_huge_memory(uint64_t length, int shift);
+
+/* POWER: how many DMA windows a device may have; 0 elsewhere. */
+int world_windows(void);
+
+/* POWER: calls of the kernel so far.  False where nobody counts them. */
+struct window_calls {
+	unsigned int created, removed, registered, unregistered, mapped, unmapped;
+};
+
+bool world_window_calls(struct window_calls *calls);
 
 /* In the process that starts the cases: remember how the machine is, and make it so again. */
 void world_note(const struct world *world);

@@ -35,6 +35,7 @@ static const struct {
 	{ .name = "x86-flts/4k", "x86-48", 4096, .first_stage = true },
 	{ .name = "powernv/4k", "powernv", 4096, .power = true },
 	{ .name = "powernv/64k", "powernv", 65536, .power = true },
+	{ .name = "powernv-huge/4k", "powernv", 4096, .power = true, .n_hugepages = 512 },
 	{ .name = "powernv-huge/64k", "powernv", 65536, .power = true, .n_hugepages = 512 },
 	{ .name = "pseries/4k", "pseries", 4096, .power = true },
 	{ .name = "pseries/64k", "pseries", 65536, .power = true },
@@ -48,6 +49,7 @@ static const struct {
 	  .n_hugepages = 64 },
 	{ .name = "pseries-vf/4k", "pseries-vf", 4096, .power = true },
 	{ .name = "pseries-vf/64k", "pseries-vf", 65536, .power = true },
+	{ .name = "pseries-vf-huge/64k", "pseries-vf", 65536, .power = true, .n_hugepages = 512 },
 };
 
 /* Without a backend: the library's own choice. */

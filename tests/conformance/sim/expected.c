@@ -10,17 +10,68 @@
 #define FIRST_STAGE "x86-flts/"
 #define NO_IOMMUFD "*/[0-9][0-9][0-9]/*"
 #define POWER "p*"
-#define VIRTUAL_FUNCTION "pseries-vf/*"
+#define NO_POWER "[ax]*"
+#define POWERNV "powernv*"
+#define HASH "pseries-hash/*"
+#define VIRTUAL_FUNCTION "pseries-vf*"
+#define HUGE "p*-huge/*"
 
 static const struct {
 	const char *machine, *name;
 	enum verdict verdict;
 } table[] = {
+	{ NO_POWER, "power-*", MUST_SKIP },
+	{ NO_POWER, "share-page-of-several-buffers", MUST_SKIP },
+	{ "p*/4k/*", "share-page-of-several-buffers", MUST_SKIP },
+
 	/* one window, of a gibibyte less page 0 */
 	{ VIRTUAL_FUNCTION, "map-huge-page-of-1-gib", MUST_SKIP },
 	{ VIRTUAL_FUNCTION, "defect-12-one-entry-for-a-gibibyte", MUST_SKIP },
-	/* there huge pages are only said to be */
-	{ POWER, "map-huge-page*", MUST_RUN },
+	{ VIRTUAL_FUNCTION, "power-mixed-pages", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-pages-of-2-mib", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-small-memory-and-large-pages", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-windows-after-reattach", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-gibibyte-in-one-call", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-window-for-two-groups", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-window-needed-by-threads", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-only-window-is-replaced", MUST_RUN },
+	{ POWER, "power-only-window-is-replaced", MUST_SKIP },
+
+	/* only PowerNV has other windows at 0, only pSeries has them where the hypervisor says */
+	{ VIRTUAL_FUNCTION, "power-replaced-when-empty", MUST_RUN },
+	{ POWERNV, "power-replaced-when-empty", MUST_RUN },
+	{ POWER, "power-replaced-when-empty", MUST_SKIP },
+	{ POWERNV, "power-group-whose-window-begins-elsewhere", MUST_SKIP },
+	{ POWERNV, "power-no-window-for-two-that-differ", MUST_SKIP },
+	{ POWERNV, "power-bridge-without-windows", MUST_SKIP },
+
+	/* the huge pages that are said to be there are of 2 MiB, with the hash MMU of 16 MiB */
+	{ HASH, "power-pages-of-16-mib", MUST_RUN },
+	{ POWER, "power-pages-of-16-mib", MUST_SKIP },
+	{ HASH, "power-second-window-at-need", MUST_RUN },
+	{ HUGE, "power-second-window-at-need", MUST_RUN },
+	{ POWER, "power-second-window-at-need", MUST_SKIP },
+	{ HUGE, "power-window-needed-by-threads", MUST_RUN },
+	{ HASH, "power-window-needed-by-threads", MUST_RUN },
+	{ POWER, "power-window-needed-by-threads", MUST_SKIP },
+	{ HUGE, "power-mixed-pages", MUST_RUN },
+	{ HASH, "power-mixed-pages", MUST_RUN },
+	{ POWER, "power-mixed-pages", MUST_SKIP },
+	{ HUGE, "power-pages-of-2-mib", MUST_RUN },
+	{ HASH, "power-pages-of-2-mib", MUST_RUN },
+	{ POWER, "power-pages-of-2-mib", MUST_SKIP },
+	{ HUGE, "power-windows-after-reattach", MUST_RUN },
+	{ HASH, "power-windows-after-reattach", MUST_RUN },
+	{ POWER, "power-windows-after-reattach", MUST_SKIP },
+	{ HUGE, "power-gibibyte-in-one-call", MUST_RUN },
+	{ HASH, "power-gibibyte-in-one-call", MUST_RUN },
+	{ POWER, "power-gibibyte-in-one-call", MUST_SKIP },
+	{ HUGE, "power-pages-of-64-kib", MUST_RUN },
+	{ "p*/4k/*", "power-pages-of-64-kib", MUST_SKIP },
+	{ HUGE, "map-huge-page*", MUST_RUN },
+	{ POWER, "map-huge-page*", MUST_SKIP },
+
+	{ POWERNV, "dma-write-only-cannot-be-read", MUST_SKIP },
 	{ POWER, "choice-without-iommufd", MUST_SKIP },
 	{ POWER, "*entry-limit", MUST_SKIP },
 	{ POWER, "map-above-4-gib", MUST_SKIP },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A simulated machine for each case. */
 #include <errno.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +33,17 @@ static const struct iom_sim_device devices[] = {
 	{ .address = "0000:04:00.0", .group = 17, .driver = "vfio-pci", EDU },
 	{ .address = "0000:04:00.1", .group = 17, .driver = "vfio-pci", EDU },
 	{ .address = "0000:07:00.0", .group = 20, .driver = "vfio-pci", EDU },
+	{ .address = "0000:09:00.0", .group = 22, .driver = "vfio-pci", EDU },
 	{ .address = "0000:08:00.0",
 	  .group = 21,
 	  .driver = "vfio-pci",
 	  EDU,
 	  .dma64_start = UINT64_C(1) << 60 },
+	{ .address = "0000:0a:00.0",
+	  .group = 23,
+	  .driver = "vfio-pci",
+	  EDU,
+	  .dma32_size = UINT64_C(1) << 29 },
 	/* these are not POWER's */
 	{ .address = "0000:05:00.0", .group = 18, .driver = "vfio-pci", NVME, .iommu_bits = 36 },
 	{ .address = "0000:06:00.0",
@@ -47,7 +54,7 @@ static const struct iom_sim_device devices[] = {
 	  .n_resv = ARRAY_SIZE(resv) },
 };
 
-#define N_OF_POWER 7
+#define N_OF_POWER 9
 
 static const struct machine *machine;
 static struct iom_sim *sim;
@@ -73,9 +80,11 @@ void machine_use(const struct machine *use, struct world *world)
 		.edu2 = devices[2].address,
 		.pair = { devices[3].address, devices[4].address },
 		.wide = devices[5].address,
-		.elsewhere = is_pseries() ? devices[6].address : NULL,
-		.narrow = is_power() ? NULL : devices[7].address,
-		.reserved = is_power() ? NULL : devices[8].address,
+		.wide2 = devices[6].address,
+		.elsewhere = is_pseries() ? devices[7].address : NULL,
+		.unequal = is_power() ? devices[8].address : NULL,
+		.narrow = is_power() ? NULL : devices[9].address,
+		.reserved = is_power() ? NULL : devices[10].address,
 	};
 }
 
@@ -136,6 +145,26 @@ uint64_t world_locked(void)
 /* What is larger than this is this again and again. */
 #define HUGE_MEMORY (64u << 20)
 
+int world_windows(void)
+{
+	if (!is_power())
+		return 0;
+	return strcmp(machine->platform, "pseries-vf") ? 2 : 1;
+}
+
+bool world_window_calls(struct window_calls *calls)
+{
+	*calls = (struct window_calls){
+		.created = iom_sim_ioctls(sim, VFIO_IOMMU_SPAPR_TCE_CREATE),
+		.removed = iom_sim_ioctls(sim, VFIO_IOMMU_SPAPR_TCE_REMOVE),
+		.registered = iom_sim_ioctls(sim, VFIO_IOMMU_SPAPR_REGISTER_MEMORY),
+		.unregistered = iom_sim_ioctls(sim, VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY),
+		.mapped = iom_sim_ioctls(sim, VFIO_IOMMU_MAP_DMA),
+		.unmapped = iom_sim_ioctls(sim, VFIO_IOMMU_UNMAP_DMA),
+	};
+	return true;
+}
+
 /* On POWER the pages need not be huge, only be said to be. */
 static void *stated_memory(uint64_t length, uint64_t page)
 {
@@ -158,12 +187,21 @@ static void *stated_memory(uint64_t length, uint64_t page)
 	return iom_sim_set_backing(sim, p, length, page) < 0 ? NULL : p;
 }
 
+/* The radix MMU has huge pages of 2 MiB and 1 GiB, the hash MMU of 16 MiB. */
+static bool has_pages(uint64_t length, int shift)
+{
+	if (machine->hash_mmu)
+		return shift == 24 && length >> shift <= machine->n_hugepages;
+	return (shift == 21 || shift == 30) && length >> 21 <= machine->n_hugepages;
+}
+
 void *world_huge_memory(uint64_t length, int shift)
 {
 	void *p;
 
 	if (is_power())
-		return stated_memory(length, UINT64_C(1) << shift);
+		return has_pages(length, shift) ? stated_memory(length, UINT64_C(1) << shift)
+						: NULL;
 	p = mmap(NULL, length, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | shift << MAP_HUGE_SHIFT, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
@@ -237,6 +275,8 @@ static bool is_arm(void)
 
 const char *write_only_is_readable(void)
 {
+	if (!strcmp(machine->platform, "powernv"))
+		return "PowerNV makes write-only memory readable";
 	return is_arm() || machine->first_stage ? "a first stage makes write-only memory readable"
 						: NULL;
 }
@@ -327,7 +367,8 @@ const char *stage_no_descriptors(void)
 	static const struct iom_sim_failure failure = {
 		.nth = 1,
 		.answer = -EMFILE,
-		.calls = 1u << IOM_SIM_OPEN | 1u << IOM_SIM_READ_FILE | 1u << IOM_SIM_LIST_DIR,
+		.calls = 1u << IOM_SIM_OPEN | 1u << IOM_SIM_READ_FILE | 1u << IOM_SIM_LIST_DIR |
+			 1u << IOM_SIM_FIND_VMA,
 		.on = true,
 	};
 
