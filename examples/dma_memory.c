@@ -3,15 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/mman.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "sentence.h"
-
-#define HUGE_PAGE (UINT64_C(2) << 20)
 
 void dma_space_init(struct dma_space *space, struct iom_domain *domain)
 {
@@ -50,38 +48,44 @@ static void *map_aligned(uint64_t length, uint64_t align)
 
 static void *map_huge(uint64_t length)
 {
-	return mmap(NULL, length, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+		    -1, 0);
 }
 
-static int no_memory(int error, uint64_t length, bool huge)
+static int no_memory(int error, uint64_t length, uint64_t huge_page)
 {
-	if (huge && error == ENOMEM)
+	if (huge_page && error == ENOMEM)
 		return fail(-ENOMEM,
-			    "%" PRIu64
-			    " huge pages of 2 MiB are needed and the system has not as many "
-			    "free: reserve them through "
-			    "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
-			    length / HUGE_PAGE);
-	if (huge)
-		return fail(-error, "this system has no huge pages of 2 MiB: %s", strerror(error));
+			    "%" PRIu64 " huge pages of %" PRIu64
+			    " KiB are needed and the system has not as many free: reserve them "
+			    "through /proc/sys/vm/nr_hugepages",
+			    length / huge_page, huge_page >> 10);
 	return fail(-error, "no %" PRIu64 " bytes of memory: %s", length, strerror(error));
 }
 
-uint64_t dma_spare_memory(void)
+/* A number of /proc/meminfo, 0 if it is not there. */
+static uint64_t meminfo_kib(const char *label)
 {
-	uint64_t available_kib = UINT64_MAX;
+	size_t length = strlen(label);
+	uint64_t value = 0;
 	char line[128];
 	FILE *file;
 
 	file = fopen("/proc/meminfo", "re");
 	if (!file)
-		return UINT64_MAX;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &available_kib) == 1)
-			break;
+		return 0;
+	while (!value && fgets(line, sizeof(line), file))
+		if (!strncmp(line, label, length))
+			value = strtoull(line + length, NULL, 10);
 	fclose(file);
-	if (available_kib == UINT64_MAX)
+	return value;
+}
+
+uint64_t dma_spare_memory(void)
+{
+	uint64_t available_kib = meminfo_kib("MemAvailable:");
+
+	if (!available_kib)
 		return UINT64_MAX;
 
 	/* It is an estimate, and page tables, the IOMMU's too, come out of the same memory. */
@@ -107,13 +111,16 @@ static int check_memory(uint64_t length, bool huge)
 int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
 	      struct dma_memory *memory)
 {
+	uint64_t huge_page = huge ? meminfo_kib("Hugepagesize:") << 10 : 0;
 	uint64_t unit = granule(space);
 	struct iom_region region;
 	void *va;
 	int ret;
 
-	if (huge && unit < HUGE_PAGE)
-		unit = HUGE_PAGE;
+	if (huge && !huge_page)
+		return fail(-EOPNOTSUPP, "this system has no huge pages");
+	if (unit < huge_page)
+		unit = huge_page;
 	length = (length + unit - 1) & ~(unit - 1);
 
 	ret = check_memory(length, huge);
@@ -121,7 +128,7 @@ int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool
 		return ret;
 	va = huge ? map_huge(length) : map_aligned(length, unit);
 	if (va == MAP_FAILED)
-		return no_memory(errno, length, huge);
+		return no_memory(errno, length, huge_page);
 
 	/*
 	 * mmap() has zeroed it.  Written once more so that the pages are there, large ones where the system

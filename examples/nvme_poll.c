@@ -124,6 +124,12 @@ static int attach_and_run(struct poll_options *options)
 	struct iom_open_opts open_options = {
 		.size = sizeof(open_options),
 		.backend = options->backend,
+		.expect_bytes = options->expect_bytes,
+		.expect_page = options->expect_page,
+	};
+	struct iom_attach_opts attach_options = {
+		.size = sizeof(attach_options),
+		.dma_bits = options->dma_bits,
 	};
 	struct iom_device *device;
 	struct iom_domain *domain;
@@ -132,7 +138,7 @@ static int attach_and_run(struct poll_options *options)
 	ret = iom_open(&domain, &open_options);
 	if (ret < 0)
 		return refuse(ret);
-	ret = iom_attach(domain, options->device, NULL, &device);
+	ret = iom_attach(domain, options->device, &attach_options, &device);
 	if (ret < 0) {
 		status = refuse(ret);
 		iom_close(domain);

@@ -39,7 +39,11 @@ const char poll_help[] =
 	"  --offset BYTES    where on the drive the span begins (default: 0)\n"
 	"  --span BYTES      how much of the drive is used (default: 64m, or what there is)\n"
 	"  --seed N          what is written depends on it (default: from the clock; printed)\n"
-	"  --hugepages       data buffers from huge pages of 2 MiB\n"
+	"  --hugepages       data buffers from huge pages, of the system's default size\n"
+	"  --expect-page BYTES, --expect-bytes BYTES\n"
+	"                    the page size of most of the memory that will be mapped, and how much\n"
+	"                    it is: on POWER libiommu makes a DMA window for it\n"
+	"  --dma-bits N      use the drive as if it had so many address bits, 12 to 64\n"
 	"  --quiet           print the summary only\n"
 	"  --help, --version\n"
 	"\n"
@@ -65,6 +69,9 @@ enum {
 	OPT_SPAN,
 	OPT_SEED,
 	OPT_HUGEPAGES,
+	OPT_EXPECT_PAGE,
+	OPT_EXPECT_BYTES,
+	OPT_DMA_BITS,
 	OPT_QUIET,
 	OPT_HELP,
 	OPT_VERSION,
@@ -83,6 +90,9 @@ static const struct option long_options[] = {
 	{ "span", required_argument, NULL, OPT_SPAN },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "hugepages", no_argument, NULL, OPT_HUGEPAGES },
+	{ "expect-page", required_argument, NULL, OPT_EXPECT_PAGE },
+	{ "expect-bytes", required_argument, NULL, OPT_EXPECT_BYTES },
+	{ "dma-bits", required_argument, NULL, OPT_DMA_BITS },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -228,6 +238,12 @@ static int take(struct poll_options *options, int option, const char *text)
 	case OPT_HUGEPAGES:
 		options->hugepages = true;
 		break;
+	case OPT_EXPECT_PAGE:
+		return size_option("expect-page", text, 1, INT64_MAX, &options->expect_page);
+	case OPT_EXPECT_BYTES:
+		return size_option("expect-bytes", text, 1, INT64_MAX, &options->expect_bytes);
+	case OPT_DMA_BITS:
+		return number_option("dma-bits", text, 12, 64, &options->dma_bits);
 	case OPT_QUIET:
 		options->quiet = true;
 		break;

@@ -28,6 +28,10 @@ struct poll_options {
 	uint64_t offset;
 	uint64_t span; /* bytes; 0: the default */
 	uint64_t seed;
+	/* what the library is told, for it to plan with; 0: nothing */
+	uint64_t expect_page;
+	uint64_t expect_bytes;
+	uint64_t dma_bits;
 };
 
 enum poll_options_result {

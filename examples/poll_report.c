@@ -74,8 +74,20 @@ static void print_explanation(const struct iom_domain *domain)
 	free(text);
 }
 
-/* The apertures that the program's memory is in; more than one only if the first was too small. */
-static void print_used_apertures(const struct dma_space *space)
+static void print_page_sizes(uint64_t sizes)
+{
+	const char *separator = "pages of ";
+
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		if (!(sizes >> bit & 1))
+			continue;
+		printf("%s%s", separator, size_text(UINT64_C(1) << bit));
+		separator = ", ";
+	}
+}
+
+/* The aperture that memory is in, which has no part outside of it. */
+static void print_aperture(const struct dma_space *space, const struct dma_memory *memory)
 {
 	int n = iom_apertures(space->domain, NULL, 0);
 	struct iom_aperture *list;
@@ -86,11 +98,27 @@ static void print_used_apertures(const struct dma_space *space)
 	if (!list)
 		return;
 	n = iom_apertures(space->domain, list, (size_t)n);
-	for (int i = 0; i < n; i++)
-		if (list[i].start <= space->high && list[i].last >= space->low)
-			printf(", in aperture 0x%" PRIx64 " - 0x%" PRIx64, list[i].start,
-			       list[i].last);
+	for (int i = 0; i < n; i++) {
+		if (memory->region.iova < list[i].start || memory->region.iova > list[i].last)
+			continue;
+		printf("           in aperture 0x%" PRIx64 " - 0x%" PRIx64 ", ", list[i].start,
+		       list[i].last);
+		print_page_sizes(list[i].page_sizes);
+		printf("%s\n", list[i].flags & IOM_APERTURE_LARGER_PAGES ? " or larger" : "");
+	}
 	free(list);
+}
+
+static void print_buffers(const struct dma_space *space, const char *what,
+			  const struct dma_memory *memory)
+{
+	const struct iom_region *region = &memory->region;
+
+	if (!memory->va)
+		return;
+	printf("%-10s IOVAs 0x%" PRIx64 " - 0x%" PRIx64 ",\n", what, region->iova,
+	       region->iova + (region->length - 1));
+	print_aperture(space, memory);
 }
 
 void poll_report_backend(const struct iom_domain *domain)
@@ -193,8 +221,9 @@ void poll_report_summary(const struct poll_run *run, int signal)
 	       (double)totals->verified / MIB, totals->errors);
 	printf("through    %s, IOVAs 0x%" PRIx64 " - 0x%" PRIx64, iom_backend(run->space->domain),
 	       run->space->low, run->space->high);
-	print_used_apertures(run->space);
 	printf("\n");
+	print_buffers(run->space, "to write", &run->write_memory);
+	print_buffers(run->space, "to read", &run->read_memory);
 
 	if (run->complete && poll_run_cksum(run, &crc))
 		printf("cksum %" PRIu32 " %" PRIu64 " offset %" PRIu64 "\n", crc,

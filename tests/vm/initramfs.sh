@@ -35,10 +35,26 @@ add_modules()
 	rm "$2/paths"
 }
 
-# make_initramfs KERNEL BUSYBOX PROGRAMS OUT: KERNEL and BUSYBOX are folders of unpacked packages.
+# add_tools ROOT FOLDER...: programs of unpacked packages, the C library and its loader.
+add_tools()
+{
+	local root=$1 folder file
+	shift
+
+	for folder; do
+		while read -r file; do
+			mkdir -p "$root/${file%/*}"
+			cp -P "$folder/$file" "$root/$file" || return 1
+		done < <(cd "$folder" && find . -path './usr/bin/strace' -o -path './lib64/ld*' \
+			-o -path './lib/*/libc.so.6' -o -path './lib/*/ld64.so.2')
+	done
+}
+
+# make_initramfs KERNEL BUSYBOX PROGRAMS OUT TOOL...: all but PROGRAMS and OUT are folders of
+# unpacked packages.
 make_initramfs()
 {
-	local root=$4.root
+	local root=$4.root out=$4
 
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,etc,proc,sys,tmp,guest/bin}
@@ -50,6 +66,8 @@ make_initramfs()
 	cp "$3"/* "$root/guest/bin/" || return 1
 	mv "$root/guest/bin/cksum" "$root/bin/cksum"
 	add_modules "$1" "$root/modules" || return 1
-	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$4" || return 1
+	shift 4
+	add_tools "$root" "$@" || return 1
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$out" || return 1
 	rm -rf "$root"
 }

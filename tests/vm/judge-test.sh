@@ -143,6 +143,14 @@ log "test: expect-fault 0000:00:05.1 0x1002000"
 log "$fault"
 expect "a DMA fault of another device that virtio-iommu tells of" "$unannounced $fault"
 
+printf '%s\n' 'row* WARNING: it  # because' >"$dir/allow"
+log "WARNING: it"
+expect "a line that is allowed in rows that begin so" "pass row/kernel-log"
+printf '%s\n' 'rowY* WARNING: it  # because' >"$dir/allow"
+log "WARNING: it"
+expect "a line that is allowed in rows that begin otherwise" \
+	"fail row/kernel-log - [    9.9] WARNING: it"
+
 echo "1..$count"
 rm -rf "$dir"
 exit "$failures"

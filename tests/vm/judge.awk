@@ -92,7 +92,8 @@ kind == "allow" {
 		next
 	}
 	$0 = substr($0, 1, RSTART - 1)
-	if ($1 != "*" && $1 != row)
+	prefix = $1
+	if (sub(/[*]$/, "", prefix) ? index(row, prefix) != 1 : prefix != row)
 		next
 	sub(/^[^ \t]+[ \t]+/, "")
 	allow[++allows] = $0

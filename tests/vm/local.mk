@@ -7,6 +7,11 @@ check_PROGRAMS += %D%/guest/cksum
 %C%_guest_cksum_CPPFLAGS =
 %C%_guest_cksum_LDADD =
 
+check_PROGRAMS += %D%/guest/map_once
+%C%_guest_map_once_SOURCES = %D%/guest/map_once.c
+%C%_guest_map_once_CPPFLAGS = $(public_cppflags)
+%C%_guest_map_once_LDADD = libiommu.la
+
 if TESTS_WANTED
 TESTS += %D%/judge-test.sh
 endif
@@ -15,28 +20,34 @@ EXTRA_DIST += \
 	%D%/README.md \
 	scripts/lib.sh \
 	%D%/allow \
+	%D%/arch/ppc64le.sh \
 	%D%/arch/x86_64.sh \
 	%D%/build.sh \
 	%D%/check-vm \
 	%D%/fetch.sh \
 	%D%/guest/init \
 	%D%/guest/lib.sh \
+	%D%/guest/poll.sh \
 	%D%/guest/refused.sh \
 	%D%/guest/suites/after.sh \
+	%D%/guest/suites/calls.sh \
 	%D%/guest/suites/choice.sh \
 	%D%/guest/suites/conformance.sh \
 	%D%/guest/suites/contract.sh \
 	%D%/guest/suites/demo.sh \
+	%D%/guest/suites/noddw.sh \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
 	%D%/guest/suites/refusals.sh \
 	%D%/guest/suites/unsafe.sh \
+	%D%/guest/suites/windows.sh \
 	%D%/guest/tap.sh \
 	%D%/initramfs.sh \
 	%D%/iommufd-recipe.sh \
 	%D%/judge.awk \
 	%D%/judge-test.sh \
 	%D%/manifest/after \
+	%D%/manifest/calls \
 	%D%/manifest/choice \
 	%D%/manifest/conformance \
 	%D%/manifest/conformance-type1-only \
@@ -46,11 +57,23 @@ EXTRA_DIST += \
 	%D%/manifest/contract-attached \
 	%D%/manifest/contract-iommufd \
 	%D%/manifest/contract-no-iommufd \
+	%D%/manifest/contract-no-spapr \
 	%D%/manifest/contract-not-attached \
 	%D%/manifest/contract-not-bound \
+	%D%/manifest/contract-pages-64k \
+	%D%/manifest/contract-powernv \
+	%D%/manifest/contract-pseries \
+	%D%/manifest/contract-spapr \
 	%D%/manifest/demo \
+	%D%/manifest/demo-windows \
 	%D%/manifest/poller \
+	%D%/manifest/powernv9-6.12-64k \
+	%D%/manifest/pseries-6.12-4k \
+	%D%/manifest/pseries-6.12-64k \
+	%D%/manifest/pseries-6.12-hash \
+	%D%/manifest/pseries-6.12-noddw \
 	%D%/manifest/refusals \
+	%D%/manifest/windows \
 	%D%/manifest/x86-6.1-vtd48 \
 	%D%/manifest/x86-6.12-flts \
 	%D%/manifest/x86-6.12-iommufd \

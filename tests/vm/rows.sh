@@ -10,28 +10,35 @@
 #   modules_iommu  modules that the IOMMU needs
 #   append    further words of the kernel's command line
 #   memory    MiB
+#   packages  further packages whose programs the guest has, and the library that they need
+#   hugepages how many, of the default size
+#   platform, machine_options, cpu  for arch/ppc64le.sh
 #   suites    files of guest/suites/, in order
-#   type1     what VFIO type1 must say there: page sizes, and ranges of IOVAs
+#   tells     what the kernel must say there: page sizes, and the ranges of IOVAs that type1 has,
+#             or on POWER, the size of the default window
 #   chosen    the backend that the library must take by itself
 #   usable    those that work, with commas
-#   why       a pattern for the reason of each one that does not
+#   why       a pattern for why iommufd does not
 #   unsafe    1: interrupts are not isolated, and the administrator allows that
 #
 # A suite may have a backend behind it, which is forced then: conformance-type1.
 
 rows="x86-6.12-vtd48 x86-6.12-vtd39 x86-6.1-vtd48 x86-6.12-iommufd x86-6.12-flts
-	x86-6.12-virtio x86-6.12-virtio-iommufd x86-6.12-off"
+	x86-6.12-virtio x86-6.12-virtio-iommufd x86-6.12-off
+	pseries-6.12-64k pseries-6.12-4k pseries-6.12-hash pseries-6.12-noddw powernv9-6.12-64k"
 
 debian_6_12='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-amd64'
+debian_6_12_ppc='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-powerpc64le'
 debian_6_1='any:linux-image-6\.1\.0-[0-9]+-amd64'
 
 load_row()
 {
 	row=$1
 	arch=x86_64 kernel=$debian_6_12 source='' iommu='' modules_iommu=''
-	append='' memory=1024
+	append='' memory=1024 hugepages=32 packages=''
+	platform='' machine_options='' cpu=''
 	suites="contract choice conformance poller refusals after"
-	type1=0x40201000,0x0-0xfedfffff,0xfef00000-0xffffffffffff
+	tells=0x40201000,0x0-0xfedfffff,0xfef00000-0xffffffffffff
 	chosen=type1 usable=type1 why=/dev/iommu unsafe=''
 
 	case $row in
@@ -41,7 +48,7 @@ load_row()
 	x86-6.12-vtd39)
 		about="q35, Intel IOMMU, 39 bits"
 		iommu="-device intel-iommu,intremap=on,aw-bits=39"
-		type1=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
+		tells=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
 	x86-6.1-vtd48)
 		about="q35, Intel IOMMU, 48 bits, Debian 12's own kernel"
 		kernel=$debian_6_1
@@ -58,24 +65,58 @@ load_row()
 		source=linux-source-6.12 why=cannot.have.it.translated
 		suites="contract choice conformance poller after"
 		iommu="-device intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on"
-		type1=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffffff ;;
+		tells=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffffff ;;
 	x86-6.12-virtio)
 		about="q35, virtio-iommu, 39 bits, interrupts not isolated"
 		modules_iommu=virtio-iommu unsafe=1
 		suites="unsafe choice conformance poller after"
 		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
-		type1=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
+		tells=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
 	x86-6.12-virtio-iommufd)
 		about="q35, virtio-iommu, interrupts not isolated, with iommufd"
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
 		modules_iommu=virtio-iommu unsafe=1
 		suites="contract unsafe choice conformance after"
 		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
-		type1=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
+		tells=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
 	x86-6.12-off)
 		about="q35, the IOMMU switched off in the kernel"
 		iommu="-device intel-iommu,intremap=on" append="intel_iommu=off"
 		suites="off" ;;
+	pseries-*|powernv9-*)
+		load_power_row ;;
+	*)
+		return 1 ;;
+	esac
+}
+
+load_power_row()
+{
+	arch=ppc64le kernel=$debian_6_12_ppc-64k memory=2048
+	platform=pseries cpu=power10 chosen=pseries usable=pseries
+	suites="contract choice poller windows refusals after"
+	tells=0x1211000,0x40000000
+
+	case $row in
+	pseries-6.12-64k)
+		about="pSeries, POWER10, radix MMU, pages of 64 KiB"
+		memory=4096 hugepages=520 packages="strace libc6"
+		suites="contract choice poller windows calls refusals after" ;;
+	pseries-6.12-4k)
+		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
+		kernel=$debian_6_12_ppc ;;
+	pseries-6.12-hash)
+		about="pSeries, POWER9, hash MMU, huge pages of 16 MiB"
+		cpu=power9 machine_options=,cap-hpt-max-page-size=16m
+		append=disable_radix ;;
+	pseries-6.12-noddw)
+		about="pSeries, a bridge without dynamic windows"
+		iommu="-global spapr-pci-host-bridge.ddw=off"
+		suites="noddw" ;;
+	powernv9-6.12-64k)
+		about="PowerNV, POWER9, hash MMU, huge pages of 16 MiB"
+		platform=powernv chosen=powernv usable=powernv
+		append=disable_radix tells=0x40211000,0x80000000 ;;
 	*)
 		return 1 ;;
 	esac

@@ -5,7 +5,9 @@
 . /guest/tap.sh
 
 bind "$drive" vfio-pci
-for bdf in $edu $edu2 $(echo "$edus" | tr , ' '); do
+for bdf in $edu $edu2 $(echo "$edus" | tr , ' ') $wide $wide2 $elsewhere $windowless; do
 	bind "$bdf" vfio-pci
 done
-tap /guest/bin/conformance $force --device "$drive" --edu "$edu" --edu2 "$edu2" --group "$edus"
+tap /guest/bin/conformance $force --device "$drive" --edu "$edu" --edu2 "$edu2" --group "$edus" \
+	${wide:+--wide "$wide"} ${wide2:+--wide2 "$wide2"} \
+	${elsewhere:+--elsewhere "$elsewhere"} ${windowless:+--windowless "$windowless"}

@@ -15,8 +15,10 @@ elif [ -e /dev/iommu ]; then
 	case ",$usable," in *,iommufd,*) ;; *) refused=--refused=attach ;; esac
 fi
 
-for bdf in "$drive" "$pair" "$mate"; do
+for bdf in "$drive" "$pair" "$mate" "$edu"; do
 	bind "$bdf" vfio-pci
 done
-tap /guest/bin/contract $refused --pair="$pair,$mate" "$drive" $(echo "$type1" | tr , ' ')
+others="--pair=$pair,$mate"
+case $chosen in powernv|pseries) others=--other=$edu ;; esac
+tap /guest/bin/contract $refused $others "$drive" $(echo "$tells" | tr , ' ')
 [ ! -e "$parameter" ] || echo "${unsafe:-0}" >"$parameter"

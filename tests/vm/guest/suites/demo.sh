@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
 # What scripts/demo shows: the poller on the drive, live, and the kernel's driver reading the same
-# data afterwards; by the backend that the library takes by itself, and by type1 if that is another.
+# data afterwards; by the backend that the library takes by itself, and by type1 if that is another;
+# on POWER, through the default DMA window and through the one that the library plans.
 
-# show NAME SEED: one run, with LIBIOMMU_BACKEND as it is.
+# show NAME SEED [OPTION...]: one run, with LIBIOMMU_BACKEND as it is.
 show()
 {
-	local name=$1 status theirs
+	local name=$1 seed=$2 status theirs
+	shift 2
 
 	bind "$drive" vfio-pci
-	set -- --device "$drive" --seconds 3 --bs 16k --qd 32 --queues 2 --span 32m --seed "$2"
+	set -- --device "$drive" --seconds 3 --bs 16k --qd 32 --queues 2 --span 32m --seed "$seed" \
+		"$@"
 	tell "poller ${LIBIOMMU_BACKEND:+LIBIOMMU_BACKEND=$LIBIOMMU_BACKEND }nvme_poll $*"
 	{
 		/guest/bin/nvme_poll "$@" 2>&1 </dev/null
@@ -37,9 +40,22 @@ show()
 	tell "image $3 $theirs"
 }
 
+# where NAME PATTERN: which apertures the poller's two buffers were in.
+where()
+{
+	[ "$(grep -cE "in aperture $2" "$work/out")" = 2 ]
+	verdict "$1" $? "the buffers are not both in '$2'"
+}
+
 show poller 1
-if [ "$chosen" != type1 ]; then
+case $chosen in
+type1) ;;
+powernv|pseries)
+	where poller-in-the-default-window '0x0 - .* pages of 4 KiB'
+	show poller-window 2 --hugepages
+	where poller-in-a-window-of-huge-pages '0x800000000000000 - .* pages of [0-9]+ MiB' ;;
+*)
 	export LIBIOMMU_BACKEND=type1
 	show poller-type1 2
-	unset LIBIOMMU_BACKEND
-fi
+	unset LIBIOMMU_BACKEND ;;
+esac

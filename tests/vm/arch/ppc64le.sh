@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034,SC2154 # for those who source this file; the row's
+# ppc64le guests. platform=pseries: a guest of a hypervisor, which QEMU plays; each PCI host bridge
+# is a group, and its index is the PCI domain. platform=powernv: bare metal with OPAL firmware; each
+# bus is a group. The row says which processor (cpu) and which options of the machine.
+
+deb_arch=ppc64el
+triplet=powerpc64le-linux-gnu
+[ "$(uname -m)" = ppc64le ] || cross=yes
+qemu=qemu-system-ppc64
+kernel_image='boot/vmlinux-*'
+modules="vfio vfio_iommu_spapr_tce vfio-pci nvme uio_pci_generic"
+# The guest's time goes with its instructions, and where it waits, at once: on PowerNV each close of
+# an edu resets its bus, for seconds that are waited away. More processors would only be slower.
+icount="-icount shift=4,sleep=off" smp=1
+
+# bridge INDEX: a PCI host bridge, whose devices are put on the bus that bus_of names.
+case $platform in
+pseries)
+	machine="-M pseries,x-vof=on$machine_options -cpu $cpu"
+	# Where no memory can be added the kernel's own drivers ask for a DMA window of 2^0 bytes,
+	# and when that fails, userspace cannot have one either.
+	memory=$memory,slots=1,maxmem=$((memory * 2))M
+	append_arch="console=hvc0 out=/dev/hvc1"
+	channels() { echo "-serial file:$1 -serial file:$2"; }
+	# The first one is the machine's own; then, its second window begins elsewhere; then, it has
+	# none.
+	bridge()
+	{
+		local options=''
+
+		case $1 in
+		0) return ;;
+		7) options=,dma64_win_addr=0x4000000000000000 ;;
+		8) options=,ddw=off ;;
+		esac
+		echo "-device spapr-pci-host-bridge,index=$1,id=phb$1$options"
+	}
+	bridges="0 1 2 3 4 5 6 7 8"
+	bus_of() { if [ "$1" = 0 ]; then echo pci.0; else echo "phb$1.0"; fi; }
+	at() { echo "000$1:00:01.$2"; }
+	slot=1 ;;
+powernv)
+	# Without a BMC it cannot switch itself off.
+	machine="-M powernv9$machine_options"
+	machine="$machine -device ipmi-bmc-sim,id=bmc -device isa-ipmi-bt,bmc=bmc,irq=10"
+	append_arch="console=hvc0 out=/dev/vport0p1"
+	# The firmware has its console on the last serial port, and gives the kernel only one.
+	modules="virtio_pci virtio_console $modules"
+	channels()
+	{
+		echo "-serial file:$1 -device virtio-serial-pci,$(on 7 0),disable-legacy=on" \
+			"-chardev file,id=results,path=$2" \
+			"-device virtserialport,chardev=results,nr=1"
+	}
+	bridge()
+	{
+		[ "$1" != 0 ] || echo "-device pnv-phb,chip-id=0,index=0,id=phb" \
+			"-device pnv-phb-root-port,bus=phb,id=root" \
+			"-device x3130-upstream,bus=root,id=up"
+		echo "-device xio3130-downstream,bus=up,id=port$1,addr=$1,chassis=1,slot=$1"
+	}
+	bridges="0 1 2 3 4 5 6 7"
+	bus_of() { echo "port$1"; }
+	at() { echo "0000:0$((3 + $1)):00.$2"; }
+	slot=0 ;;
+esac
+
+# on BRIDGE FUNCTION: where a device is.
+on() { echo "bus=$(bus_of "$1"),addr=$slot.$2"; }
+
+# devices: as on other machines; wide and wide2, which are edu, but drive all address bits; on
+# pSeries, edu behind bridges of another kind.
+devices()
+{
+	echo "$(for index in $bridges; do bridge "$index"; done)" \
+		"-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
+		"-device nvme,drive=drive,serial=IOMDRIVE,$(on 0 0)" \
+		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
+		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
+		"-device nvme,drive=pair,serial=IOMPAIR,$(on 1 0),multifunction=on" \
+		"-device nvme,drive=mate,serial=IOMMATE,$(on 1 1)" \
+		"-device edu,$(on 2 0)" \
+		"-device edu,$(on 3 0)" \
+		"-device edu,$(on 4 0),multifunction=on" \
+		"-device edu,$(on 4 1)" \
+		"-device edu,$(on 5 0),dma_mask=0xffffffffffffffff" \
+		"-device edu,$(on 6 0),dma_mask=0xffffffffffffffff"
+	[ "$platform" != pseries ] ||
+		echo "-device edu,$(on 7 0),dma_mask=0xffffffffffffffff" \
+			"-device edu,$(on 8 0),dma_mask=0xffffffffffffffff"
+}
+
+# The same, as the guest sees them.
+guest_devices="drive=$(at 0 0) pair=$(at 1 0) mate=$(at 1 1)
+	edu=$(at 2 0) edu2=$(at 3 0) edus=$(at 4 0),$(at 4 1)
+	wide=$(at 5 0) wide2=$(at 6 0)"
+[ "$platform" != pseries ] ||
+	guest_devices="$guest_devices elsewhere=$(at 7 0) windowless=$(at 8 0)"
