@@ -285,8 +285,9 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  *	something   for these bytes and pages   at the first attach, if the default one is not as
  *	                                        good; in its place if need be
  *
- * Its size is the next power of two.  If it cannot be made, the default one serves, the log says so
- * (IOM_LOG_WARN), iom_explain() says why, and so does an iom_map() that then finds no room.
+ * Its size is the next power of two, and its pages are the largest that the bridge has up to those.
+ * If it cannot be made, the default one serves, the log says so (IOM_LOG_WARN), iom_explain() says
+ * why, and so does an iom_map() that then finds no room.
  *
  * PowerNV puts the other window at IOVA 2^59.  A device that cannot drive that has it at 0, in the
  * place of the default one: only if it was expected, and while nothing is mapped.  pSeries puts it at
@@ -313,7 +314,8 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * a group whose windows would begin elsewhere fails, with nothing changed.
  *
  * DMA to where nothing is mapped has the platform freeze the device (EEH): from then on its registers
- * read all ones, and it reaches no memory.  The library does not thaw it; detach works.
+ * read all ones, and it reaches no memory.  The library does not thaw it yet.  Detach works; what is
+ * done by VFIO_EEH_PE_OP needs the container, which the library does not hand out.
  */
 
 /* ---- Mappings --------------------------------------------------------------------------------- */
@@ -373,8 +375,8 @@ struct iom_region {
  * writing first, for a moment; else the device would never see what is written later.
  *
  * Each mapping, or each granule of it (see unmap_granule), is one of the kernel's (see entry_limit
- * in struct iom_counters), and each counts its pages against RLIMIT_MEMLOCK, aliases too.  iommufd
- * counts what all processes of the user have pinned.
+ * in struct iom_counters), and each counts its pages against RLIMIT_MEMLOCK, aliases too (but on
+ * POWER registrations count, once).  iommufd counts what all processes of the user have pinned.
  *
  * region may be NULL if the caller does not keep it.  The translation tables grow with the ranges
  * that were ever mapped, by 8 bytes for each 4 KiB or aligned 2 MiB, and shrink at iom_close()

@@ -247,8 +247,10 @@ static int explain_settle(const struct iom_sys *sys, const struct iom_window *fi
 	if (err == -ENOMEM)
 		return no_table(sys, first);
 	if (err == -ENODEV)
-		return iom_error(-EOPNOTSUPP, "the kernel has given up the DMA windows of this "
-					      "bridge until reboot, because one could not be made");
+		return iom_error(-EOPNOTSUPP,
+				 "the kernel has given up the DMA windows of this bridge until "
+				 "reboot, because one could not be made, perhaps for its own "
+				 "driver (dmesg tells; a guest of QEMU needs -m with maxmem=)");
 	return iom_error(-EIO, "the kernel does not make the default DMA window: %s",
 			 strerror(err < 0 ? -err : err));
 }

@@ -21,6 +21,7 @@ struct entry {
 	const struct iom_slab_owner *owner;
 	unsigned int uses;
 	unsigned int *pages; /* the uses of each */
+	bool lost;           /* the kernel did not unregister it: what it has of it is not known */
 };
 
 /* A range of memory, whose ends are the same wherever it is registered. */
@@ -103,6 +104,14 @@ static bool is_used(const struct slab *slab, size_t page)
 		if (entry->pages[page])
 			return true;
 	return false;
+}
+
+/* Whether the kernel failed to unregister it there. */
+static bool is_lost(const struct slab *slab, const struct iom_slab_owner *owner)
+{
+	const struct entry *entry = find_entry(slab, owner);
+
+	return entry && entry->lost;
 }
 
 /*
@@ -308,7 +317,7 @@ static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t en
 	struct slab *slab = settled_at(unit);
 	int ret = 0;
 
-	if (slab && !is_current(slab, pages_of(slab, unit, end)))
+	if (slab && (is_lost(slab, owner) || !is_current(slab, pages_of(slab, unit, end))))
 		return explain_stale(slab);
 	if (!slab)
 		ret = add_slab(owner, unit, end, page);
@@ -339,7 +348,8 @@ static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_
 		remove_entry(slab, entry);
 		return 0;
 	}
-	/* what the kernel has of it is not known: it has no page to use, and goes with the container */
+	/* it goes with the container */
+	entry->lost = true;
 	entry->uses++;
 	return iom_error(-EIO, "the kernel does not unregister memory: %s",
 			 strerror(ret < 0 ? -ret : ret));

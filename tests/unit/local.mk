@@ -35,10 +35,13 @@ unit_tests = \
 	%D%/test_plan \
 	%D%/test_power \
 	%D%/test_power_again \
+	%D%/test_power_heap \
 	%D%/test_power_map \
+	%D%/test_power_model \
 	%D%/test_power_policy \
 	%D%/test_power_refused \
 	%D%/test_power_threads \
+	%D%/test_power_walk \
 	%D%/test_power_windows \
 	%D%/test_quarantine \
 	%D%/test_radix \
@@ -134,8 +137,9 @@ $(other_backend_tests): Makefile
 	examples/sentence.c
 %C%_test_nvme_example_LDADD = %D%/librunner.la $(CHECK_LIBS)
 
-# Refuses memory to everything that is linked into it.
+# Refuse memory to everything that is linked into them.
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+%C%_test_power_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # Answers for the kernel, to what the library asks of it about the process's mappings.
 %C%_test_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=fopen
@@ -148,7 +152,9 @@ $(other_backend_tests): Makefile
 	%D%/domain_rig.h \
 	%D%/fake_files.h \
 	%D%/gate.h \
+	%D%/power_model.h \
 	%D%/power_rig.h \
+	%D%/refused_heap.h \
 	%D%/runner.c \
 	%D%/runner.h \
 	%D%/sim_iommufd_rig.h \

@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Each allocation of each call is refused, one after the other: -ENOMEM, nothing changed, nothing leaked.
- * Linked with --wrap for malloc, calloc and realloc (local.mk).
  */
 #include <unistd.h>
 
 #include "tests/unit/domain_rig.h"
+#include "tests/unit/refused_heap.h"
 #include "tests/unit/runner.h"
 
 #define FOUR_GIB (4 * GIB)
 #define MOST_ALLOCATIONS 300
-
-/* ---- The heap ------------------------------------------------------------------------------------- */
-
-static unsigned int countdown; /* the allocation that is refused, counted from 1; 0: none */
-static bool refused;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool is_refused(void)
-{
-	if (!countdown || --countdown)
-		return false;
-	refused = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return is_refused() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return is_refused() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return is_refused() ? NULL : __real_realloc(p, n);
-}
 
 /* ---- Calls ---------------------------------------------------------------------------------------- */
 

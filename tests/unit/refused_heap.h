@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A heap that refuses one allocation of all that is linked into the program: of the simulated
+ * kernel, too, unless it is told apart.  Linked with --wrap for malloc, calloc and realloc
+ * (local.mk).
+ */
+#ifndef IOM_TEST_REFUSED_HEAP_H
+#define IOM_TEST_REFUSED_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static unsigned int countdown; /* the allocation that is refused, counted from 1; 0: none */
+static bool refused;
+static bool in_kernel; /* whose allocations do not count */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static inline bool is_refused(void)
+{
+	if (in_kernel || !countdown || --countdown)
+		return false;
+	refused = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return is_refused() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_refused() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return is_refused() ? NULL : __real_realloc(p, n);
+}
+
+#endif
