@@ -58,7 +58,7 @@ static struct power any_machine(void)
 	return power;
 }
 
-/* One of the next calls, before its work. */
+/* One of the next calls, before or after its work. */
 static void fail_soon(void)
 {
 	static const int answers[] = { -EINVAL, -ENOMEM, -EPERM, 1, -EBUSY, -EIO, -ENODEV };
@@ -66,6 +66,7 @@ static void fail_soon(void)
 		.nth = 1 + below_n(6),
 		.answer = answers[below_n(ARRAY_SIZE(answers))],
 		.calls = 1u << IOM_SIM_IOCTL,
+		.after = below_n(2),
 	};
 
 	iom_sim_fail(rig.sim, &failure);
