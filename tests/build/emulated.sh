@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Runs a test of a cross build: a program by $EMULATOR, a script by itself, which knows what of it to
-# emulate.  Cases that need what qemu-user has not are skipped, if they fail:
+# Runs a test of a cross build by $EMULATOR: a program, or what a test_WHAT-BACKEND of tests/unit
+# ends with. Cases that need what qemu-user has not are skipped, if they fail:
 #
 #   MADV_DONTFORK     a child must not see what its parent has of a file
 #
@@ -12,14 +12,15 @@ export CK_TIMEOUT_MULTIPLIER=10
 no_dontfork='test_sys.c:sys:mapped_files:|test_map_file.c:map_file:a_child:|/file-in-a-forked-child$'
 
 case $(head -c 2 "$1") in
-'#!')	emulator= ;;
-*)	emulator=${EMULATOR:?} ;;
+'#!')	script=$(sed "s|exec \./|exec ${EMULATOR:?} ./|" "$1")
+	set -- sh -c "$script" ;;
+*)	# shellcheck disable=SC2086 # a command and its options
+	set -- ${EMULATOR:?} "$@" ;;
 esac
 
-# shellcheck disable=SC2086 # a command and its options
 {
 	status=0
-	$emulator "$@" || status=$?
+	"$@" || status=$?
 	echo "@@ $status"
 } | awk -v dontfork="$no_dontfork" '
 	$1 == "@@" { status = $2; next }

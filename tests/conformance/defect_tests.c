@@ -137,7 +137,7 @@ static enum outcome failures_leak_nothing(struct fixture *f)
 
 	OK(iom_apertures(f->dom, &a, 1));
 	limit = (a.start ? a.start : f->page) + 4 * page - 1;
-	munmap(p + 3 * page, page);
+	take_away(p + 3 * page, page);
 	for (i = 0; i < 100; i++)
 		REFUSED(map_below(f, p, 4 * page, limit, NULL), -EFAULT, "not there");
 	EXPECT(same_mappings(f, &before) && !is_mapped(f, p));

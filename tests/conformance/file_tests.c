@@ -10,9 +10,6 @@
 
 #include "rig.h"
 
-/* For memfd_create(): pages of 2 to the power of 21 bytes. */
-#define HUGE_2_MIB (21u << MAP_HUGE_SHIFT)
-
 /* A file of so many bytes in memory; the process dies on failure. */
 static int make_file(uint64_t length)
 {
@@ -23,6 +20,19 @@ static int make_file(uint64_t length)
 		_exit(FAIL);
 	}
 	return fd;
+}
+
+/* The same with huge pages of 2^shift bytes, which are there; negative if they are not. */
+static int make_huge_file(uint64_t length, unsigned int shift)
+{
+	int fd = memfd_create("conformance-huge",
+			      MFD_CLOEXEC | MFD_HUGETLB | shift << MAP_HUGE_SHIFT);
+
+	if (fd < 0 ||
+	    (ftruncate(fd, (off_t)length) == 0 && fallocate(fd, 0, 0, (off_t)length) == 0))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* Another descriptor of the file: O_RDONLY or O_WRONLY. */
@@ -297,20 +307,26 @@ static enum outcome with_granule(struct fixture *f)
 
 static enum outcome huge_pages(struct fixture *f)
 {
-	int fd = memfd_create("conformance-huge", MFD_CLOEXEC | MFD_HUGETLB | HUGE_2_MIB);
+	uint64_t huge = 2 * MIB;
 	struct iom_region r;
 	struct rig rig;
+	int fd;
 
-	if (fd < 0 || ftruncate(fd, 4 * MIB) < 0 || fallocate(fd, 0, 0, 4 * MIB) < 0)
-		return not_applicable("no free huge pages of 2 MiB");
+	fd = make_huge_file(2 * huge, 21);
+	if (fd < 0) {
+		huge = 16 * MIB;
+		fd = make_huge_file(2 * huge, 24);
+	}
+	if (fd < 0)
+		return not_applicable("no free huge pages of 2 or 16 MiB");
 	TRY(rig_build(&rig, f, f->dev));
-	OK(iom_map_file(f->dom, fd, 2 * MIB, 2 * MIB, IOM_MAP_RW, NULL, &r));
-	EXPECT(!((uintptr_t)r.va & (2 * MIB - 1)));
-	EXPECT(!(r.iova & (largest_page(f, r.iova, 2 * MIB) - 1)));
+	OK(iom_map_file(f->dom, fd, huge, huge, IOM_MAP_RW, NULL, &r));
+	EXPECT(!((uintptr_t)r.va & (huge - 1)));
+	EXPECT(!(r.iova & (largest_page(f, r.iova, huge) - 1)));
 	TRY(rig_reaches(&rig, (char *)r.va + MIB, r.iova + MIB));
 	OK(iom_unmap(f->dom, &r));
 	EXPECT(!is_there(r.va));
-	REFUSED(iom_map_file(f->dom, fd, f->page, 2 * MIB, IOM_MAP_RW, NULL, NULL), -EINVAL,
+	REFUSED(iom_map_file(f->dom, fd, f->page, huge, IOM_MAP_RW, NULL, NULL), -EINVAL,
 		"map file");
 	rig_release(&rig);
 	close(fd);

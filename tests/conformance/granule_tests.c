@@ -215,7 +215,7 @@ static enum outcome all_or_nothing(struct fixture *f)
 	OK(open_with_device(f, 4 * KIB));
 	page = memory_page(f);
 	p = memory(8 * page);
-	munmap(p + 6 * page, page);
+	take_away(p + 6 * page, page);
 	before = counters(f);
 	REFUSED(iom_map(f->dom, p, 8 * page, IOM_MAP_RW, NULL, &r), -EFAULT, "not there");
 	EXPECT(same_mappings(f, &before) && !is_mapped(f, p));

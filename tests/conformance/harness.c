@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE_PAGE (2 * MIB)
 #define FOUR_GIB (4 * GIB)
@@ -66,6 +67,17 @@ void *room(uint64_t length, int prot)
 void *memory(uint64_t length)
 {
 	return memset(room(length, PROT_READ | PROT_WRITE), 0, length);
+}
+
+void take_away(void *p, uint64_t length)
+{
+	int fd = memfd_create("nothing", MFD_CLOEXEC);
+
+	if (fd < 0 || mmap(p, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != p) {
+		perror("a hole for a case");
+		abort();
+	}
+	close(fd);
 }
 
 uint64_t memory_page(const struct fixture *f)

@@ -46,7 +46,8 @@ enum need {
 	NEEDS_DEVICE,    /* attached */
 	NEEDS_EDU,       /* attached, with dma_bits for its 28 bits */
 	NEEDS_ADDRESSES, /* of both, nothing attached */
-	NEEDS_NOTHING    /* not even a domain: the case opens one */
+	NEEDS_NOTHING,   /* not even a domain: the case opens one */
+	NEEDS_WINDOWS    /* DMA windows, and no domain either */
 };
 
 struct test {
@@ -131,6 +132,12 @@ enum outcome refused(const char *file, int line, const char *what, int ret, int 
  */
 void *room(uint64_t length, int prot);
 void *memory(uint64_t length);
+
+/*
+ * Take the memory away.  Its addresses stay taken, by an empty file: else the next who asks the
+ * kernel for memory, perhaps inside of the library, might be given these.
+ */
+void take_away(void *p, uint64_t length);
 
 /* Whether the process has memory at this page. */
 bool is_there(const void *page);

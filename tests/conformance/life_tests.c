@@ -109,7 +109,7 @@ static enum outcome attach_without_memory(struct fixture *f)
 	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &kept));
 	OK(iom_map(f->dom, p, f->page, IOM_MAP_RW, NULL, &r));
 	iom_detach(f->dev);
-	munmap(p, memory_page(f));
+	take_away(p, memory_page(f));
 	REFUSED(iom_attach(f->dom, f->world->device, NULL, &f->dev), -EFAULT, "mapping again");
 	EXPECT(counters(f).mappings == 2);
 	OK(iom_unmap(f->dom, &r));

@@ -10,7 +10,7 @@
 
 /*
  * Open the case's domain with what is expected of it, and attach world->wide, said to drive so many
- * bits (0: 64).  Without DMA windows the case does not apply.
+ * bits (0: 64).
  */
 enum outcome power_open(struct fixture *f, uint64_t bytes, uint64_t page, unsigned int bits);
 int power_attach(struct fixture *f, const char *address, unsigned int bits,

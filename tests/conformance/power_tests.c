@@ -105,7 +105,7 @@ static enum outcome mixed_pages(struct fixture *f)
 	return PASS;
 }
 
-/* A window of pages of this size, as is expected, through which the device reaches memory of these. */
+/* The window that is expected has pages of this size, and through it the device reaches memory. */
 static enum outcome window_of(struct fixture *f, uint64_t page, char *p, uint64_t length)
 {
 	struct iom_aperture a[N_APERTURES];
@@ -212,7 +212,7 @@ static bool explains(const struct fixture *f, const char *word)
 	return iom_explain(f->dom, text, sizeof(text)) > 0 && strstr(text, word);
 }
 
-/* Not even asked for, for that costs memory and hours: the default window serves, and why is told. */
+/* Not even asked for, as that costs memory and hours: the default one serves, and why is told. */
 static enum outcome too_large(struct fixture *f)
 {
 	struct iom_aperture a[N_APERTURES];
@@ -231,7 +231,29 @@ static enum outcome too_large(struct fixture *f)
 	return PASS;
 }
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* A limit of one mapping has the default window serve it, and is nothing to the next one. */
+static enum outcome limit_of_one(struct fixture *f)
+{
+	struct iom_region low, high;
+	struct rig rig;
+	char *p;
+
+	TRY(power_open(f, 0, 0, 0));
+	if (world_windows() < 2)
+		return not_applicable("the device has one window only");
+	TRY(power_huge(32 * MIB, 21, &p));
+	TRY(rig_build(&rig, f, f->dev));
+	OK(map_below(f, p, 16 * MIB, GIB - 1, &low));
+	EXPECT(low.iova < GIB);
+	OK(iom_map(f->dom, p + 16 * MIB, 16 * MIB, IOM_MAP_RW, NULL, &high));
+	EXPECT(high.iova >= FAR);
+	TRY(rig_reaches(&rig, p + 15 * MIB, low.iova + 15 * MIB));
+	TRY(rig_reaches(&rig, p + 16 * MIB, high.iova));
+	rig_release(&rig);
+	return PASS;
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 #define RACERS 3
 
@@ -288,7 +310,7 @@ static enum outcome raced(struct fixture *f)
 	return PASS;
 }
 
-/* ---- In the place of the default window ------------------------------------------------------- */
+/* ---- In the place of the default window ------------------------------------------------------ */
 
 /* A device of 48 bits: PowerNV has a larger window at 0 for it, pSeries none, and says so. */
 static enum outcome narrow_device(struct fixture *f)
@@ -375,8 +397,8 @@ static enum outcome only_window(struct fixture *f)
 }
 
 /*
- * Mapped for a device that no larger window serves, then met by one that it would: not while that is
- * mapped, but afterwards.
+ * Mapped for a device that no larger window serves, then met by one that it would: not while that
+ * is mapped, but afterwards.
  */
 static enum outcome replaced_when_empty(struct fixture *f)
 {
@@ -413,7 +435,7 @@ static enum outcome replaced_when_empty(struct fixture *f)
 	return PASS;
 }
 
-/* ---- Again, and at what cost ------------------------------------------------------------------ */
+/* ---- Again, and at what cost ----------------------------------------------------------------- */
 
 /* The last device goes, and comes back to the same windows, with what was mapped in both. */
 static enum outcome reattached(struct fixture *f)
@@ -477,20 +499,21 @@ static enum outcome one_call(struct fixture *f)
 }
 
 const struct test power_tests[] = {
-	{ "power-default-window", default_window, NEEDS_NOTHING },
-	{ "power-second-window-at-need", second_at_need, NEEDS_NOTHING },
-	{ "power-mixed-pages", mixed_pages, NEEDS_NOTHING },
-	{ "power-pages-of-64-kib", pages_of_64_kib, NEEDS_NOTHING },
-	{ "power-pages-of-2-mib", pages_of_2_mib, NEEDS_NOTHING },
-	{ "power-pages-of-16-mib", pages_of_16_mib, NEEDS_NOTHING },
-	{ "power-small-memory-and-large-pages", small_memory_large_pages, NEEDS_NOTHING },
-	{ "power-window-too-large", too_large, NEEDS_NOTHING },
-	{ "power-window-needed-by-threads", raced, NEEDS_NOTHING },
-	{ "power-device-of-48-bits", narrow_device, NEEDS_NOTHING },
-	{ "power-device-of-32-bits", narrower_device, NEEDS_NOTHING },
-	{ "power-only-window-is-replaced", only_window, NEEDS_NOTHING },
-	{ "power-replaced-when-empty", replaced_when_empty, NEEDS_NOTHING },
-	{ "power-windows-after-reattach", reattached, NEEDS_NOTHING },
-	{ "power-gibibyte-in-one-call", one_call, NEEDS_NOTHING },
-	{ NULL, NULL, NEEDS_NOTHING },
+	{ "power-default-window", default_window, NEEDS_WINDOWS },
+	{ "power-second-window-at-need", second_at_need, NEEDS_WINDOWS },
+	{ "power-mixed-pages", mixed_pages, NEEDS_WINDOWS },
+	{ "power-pages-of-64-kib", pages_of_64_kib, NEEDS_WINDOWS },
+	{ "power-pages-of-2-mib", pages_of_2_mib, NEEDS_WINDOWS },
+	{ "power-pages-of-16-mib", pages_of_16_mib, NEEDS_WINDOWS },
+	{ "power-small-memory-and-large-pages", small_memory_large_pages, NEEDS_WINDOWS },
+	{ "power-window-too-large", too_large, NEEDS_WINDOWS },
+	{ "power-limit-of-one-mapping", limit_of_one, NEEDS_WINDOWS },
+	{ "power-window-needed-by-threads", raced, NEEDS_WINDOWS },
+	{ "power-device-of-48-bits", narrow_device, NEEDS_WINDOWS },
+	{ "power-device-of-32-bits", narrower_device, NEEDS_WINDOWS },
+	{ "power-only-window-is-replaced", only_window, NEEDS_WINDOWS },
+	{ "power-replaced-when-empty", replaced_when_empty, NEEDS_WINDOWS },
+	{ "power-windows-after-reattach", reattached, NEEDS_WINDOWS },
+	{ "power-gibibyte-in-one-call", one_call, NEEDS_WINDOWS },
+	{ NULL, NULL, NEEDS_WINDOWS },
 };

@@ -152,7 +152,7 @@ static enum outcome missing_memory(struct fixture *f)
 	uint64_t page = memory_page(f);
 	char *p = memory(4 * page);
 
-	munmap(p + 2 * page, page);
+	take_away(p + 2 * page, page);
 	REFUSED(iom_map(f->dom, p, 4 * page, IOM_MAP_RW, NULL, NULL), -EFAULT, "not there");
 	mprotect(p, page, PROT_NONE);
 	REFUSED(iom_map(f->dom, p, f->page, IOM_MAP_READ, NULL, NULL), -EFAULT, "not there");

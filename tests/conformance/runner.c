@@ -24,6 +24,7 @@ static int set_up(struct fixture *f, enum need need)
 {
 	switch (need) {
 	case NEEDS_NOTHING:
+	case NEEDS_WINDOWS:
 		return 0;
 	case NEEDS_ADDRESSES:
 		return open_domain(f, 0);
@@ -43,6 +44,8 @@ static enum outcome run_case(const struct world *world, const struct test *test)
 	alarm(CASE_SECONDS);
 	if (test->need == NEEDS_EDU && !world->edu)
 		return not_applicable("no edu device");
+	if (test->need == NEEDS_WINDOWS && !world_windows())
+		return not_applicable("there are no DMA windows here");
 	if (world_begin() < 0)
 		return failed(__FILE__, __LINE__, "the machine cannot be had");
 	if (set_up(&f, test->need) < 0)

@@ -4,7 +4,9 @@
  * so until the last one ends; elsewhere each pins it anew.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,7 +96,7 @@ static enum outcome alias_outlives(struct fixture *f)
 	return PASS;
 }
 
-/* Buffers that are smaller than the kernel's page, several in one, are mapped and unmapped apart. */
+/* Buffers smaller than the kernel's page, several in one, are mapped and unmapped apart. */
 static enum outcome buffers_in_one_page(struct fixture *f)
 {
 	const uint64_t page = f->page, whole = world_page_size();
@@ -164,6 +166,99 @@ static enum outcome neighbours(struct fixture *f)
 	return PASS;
 }
 
+/*
+ * What was unmapped here, and is other memory now, is what the device reaches when it is mapped
+ * again.  On POWER it cannot be while the kernel has the memory of before registered, with a part of
+ * it that is still mapped.
+ */
+static enum outcome changed_memory(struct fixture *f)
+{
+	const uint64_t page = memory_page(f);
+	struct iom_region r, alias;
+	struct rig rig;
+	char *p;
+
+	TRY(rig_build(&rig, f, f->dev));
+	p = memory(8 * page);
+	OK(iom_map(f->dom, p, 8 * page, IOM_MAP_RW, NULL, &r));
+	OK(iom_map(f->dom, p, page, IOM_MAP_RW | IOM_MAP_ALIAS, NULL, &alias));
+	TRY(rig_reaches(&rig, p + 4 * page, r.iova + 4 * page));
+	OK(iom_unmap(f->dom, &r));
+	EXPECT(mmap(p + 4 * page, 4 * page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + 4 * page);
+	if (on_power(f)) {
+		REFUSED(iom_map(f->dom, p + 4 * page, 4 * page, IOM_MAP_RW, NULL, &r), -EBUSY,
+			"unmapped before", "still mapped");
+		EXPECT(!is_mapped(f, p + 4 * page));
+		TRY(rig_reaches(&rig, p, alias.iova));
+		OK(iom_unmap(f->dom, &alias));
+	}
+	OK(iom_map(f->dom, p + 4 * page, 4 * page, IOM_MAP_RW, NULL, &r));
+	TRY(rig_reaches(&rig, p + 4 * page, r.iova));
+	TRY(rig_reaches(&rig, p + 7 * page, r.iova + 3 * page));
+	rig_release(&rig);
+	return PASS;
+}
+
+#define ROUNDS 60
+
+struct sharer {
+	struct fixture *f;
+	char *p;
+	uint64_t length;
+	enum outcome outcome;
+};
+
+static enum outcome map_again_and_again(const struct sharer *s)
+{
+	struct iom_region r;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		OK(iom_map(s->f->dom, s->p, s->length, IOM_MAP_RW, NULL, &r));
+		OK(iom_unmap(s->f->dom, &r));
+	}
+	return PASS;
+}
+
+static void *share(void *arg)
+{
+	struct sharer *s = arg;
+
+	s->outcome = map_again_and_again(s);
+	return NULL;
+}
+
+/* Two domains map and unmap the same memory at the same time. */
+static enum outcome at_once(struct fixture *f)
+{
+	struct fixture second = { .world = f->world };
+	struct sharer here, there;
+	pthread_t thread;
+	uint64_t locked;
+	struct rig rig;
+
+	NEED(f->world->edu2, "no second edu device");
+	OK(open_domain(&second, 0));
+	OK(attach(&second, f->world->edu2, &second.dev));
+	TRY(rig_build(&rig, f, f->dev));
+	here = (struct sharer){ .f = f, .length = 16 * memory_page(f) };
+	here.p = memory(here.length);
+	there = here;
+	there.f = &second;
+	locked = world_locked();
+	EXPECT(!pthread_create(&thread, NULL, share, &there));
+	share(&here);
+	pthread_join(thread, NULL);
+	TRY(here.outcome);
+	TRY(there.outcome);
+	iom_close(second.dom);
+	EXPECT(world_locked() <= locked);
+	TRY(rig_works(&rig));
+	rig_release(&rig);
+	return PASS;
+}
+
 /* In the child of a fork: a domain of its own, with the memory that the parent has mapped. */
 static enum outcome in_the_child(const struct world *world, char *p, uint64_t length)
 {
@@ -223,6 +318,8 @@ const struct test share_tests[] = {
 	{ "share-alias-outlives-its-memory", alias_outlives, NEEDS_EDU },
 	{ "share-page-of-several-buffers", buffers_in_one_page, NEEDS_EDU },
 	{ "share-pages-of-neighbours", neighbours, NEEDS_EDU },
+	{ "share-memory-that-changed", changed_memory, NEEDS_EDU },
+	{ "share-memory-mapped-at-once", at_once, NEEDS_EDU },
 	{ "share-nothing-with-a-forked-child", forked_child, NEEDS_EDU },
 	{ NULL, NULL, NEEDS_EDU },
 };

@@ -34,6 +34,7 @@ static const struct {
 	{ VIRTUAL_FUNCTION, "power-gibibyte-in-one-call", MUST_SKIP },
 	{ VIRTUAL_FUNCTION, "power-window-for-two-groups", MUST_SKIP },
 	{ VIRTUAL_FUNCTION, "power-window-needed-by-threads", MUST_SKIP },
+	{ VIRTUAL_FUNCTION, "power-limit-of-one-mapping", MUST_SKIP },
 	{ VIRTUAL_FUNCTION, "power-only-window-is-replaced", MUST_RUN },
 	{ POWER, "power-only-window-is-replaced", MUST_SKIP },
 
@@ -54,6 +55,9 @@ static const struct {
 	{ HUGE, "power-window-needed-by-threads", MUST_RUN },
 	{ HASH, "power-window-needed-by-threads", MUST_RUN },
 	{ POWER, "power-window-needed-by-threads", MUST_SKIP },
+	{ HUGE, "power-limit-of-one-mapping", MUST_RUN },
+	{ HASH, "power-limit-of-one-mapping", MUST_RUN },
+	{ POWER, "power-limit-of-one-mapping", MUST_SKIP },
 	{ HUGE, "power-mixed-pages", MUST_RUN },
 	{ HASH, "power-mixed-pages", MUST_RUN },
 	{ POWER, "power-mixed-pages", MUST_SKIP },
@@ -69,6 +73,7 @@ static const struct {
 	{ HUGE, "power-pages-of-64-kib", MUST_RUN },
 	{ "p*/4k/*", "power-pages-of-64-kib", MUST_SKIP },
 	{ HUGE, "map-huge-page*", MUST_RUN },
+	{ HASH, "map-huge-page", MUST_RUN },
 	{ POWER, "map-huge-page*", MUST_SKIP },
 
 	{ POWERNV, "dma-write-only-cannot-be-read", MUST_SKIP },
