@@ -388,7 +388,8 @@ struct iom_region {
  * -EEXIST (also while another thread maps or unmaps the same), -ENOSPC, -ENOMEM, -EFAULT, -ENODEV
  * (nothing attached), -EIO (also instead of the first error, if the kernel refused to undo),
  * -EPERM; and on POWER -EINVAL (the memory's pages are smaller than the window's), -EBUSY (it is
- * registered otherwise), -EMFILE (its page size is read from /proc/self).
+ * registered otherwise), -EMFILE (its page size is read from /proc/self), -EOPNOTSUPP (the kernel
+ * makes no windows any more).
  */
 int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
 	    const struct iom_map_opts *opts, struct iom_region *region);

@@ -168,7 +168,8 @@ static const char *hint(int err)
 	case -EINVAL:
 		return " (the hypervisor may have none as large; expect less)";
 	case -ENODEV:
-		return " (an earlier failure has the kernel refuse all until reboot)";
+		return " (an earlier failure has the kernel refuse all until reboot; boot with "
+		       "disable_ddw)";
 	default:
 		return "";
 	}
@@ -250,7 +251,8 @@ static int explain_settle(const struct iom_sys *sys, const struct iom_window *fi
 		return iom_error(-EOPNOTSUPP,
 				 "the kernel has given up the DMA windows of this bridge until "
 				 "reboot, because one could not be made, perhaps for its own "
-				 "driver (dmesg tells; a guest of QEMU needs -m with maxmem=)");
+				 "driver, as dmesg tells; boot with disable_ddw, which is for the "
+				 "kernel's drivers only");
 	return iom_error(-EIO, "the kernel does not make the default DMA window: %s",
 			 strerror(err < 0 ? -err : err));
 }
