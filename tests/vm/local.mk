@@ -50,6 +50,10 @@ EXTRA_DIST += \
 	%D%/manifest/calls \
 	%D%/manifest/choice \
 	%D%/manifest/conformance \
+	%D%/manifest/conformance-no-power \
+	%D%/manifest/conformance-power \
+	%D%/manifest/conformance-powernv \
+	%D%/manifest/conformance-pseries \
 	%D%/manifest/conformance-type1-only \
 	%D%/manifest/conformance-unlimited \
 	%D%/manifest/conformance-vtd \

@@ -94,14 +94,14 @@ load_power_row()
 {
 	arch=ppc64le kernel=$debian_6_12_ppc-64k memory=2048
 	platform=pseries cpu=power10 chosen=pseries usable=pseries
-	suites="contract choice poller windows refusals after"
+	suites="contract choice conformance poller windows refusals after"
 	tells=0x1211000,0x40000000
 
 	case $row in
 	pseries-6.12-64k)
 		about="pSeries, POWER10, radix MMU, pages of 64 KiB"
 		memory=4096 hugepages=520 packages="strace libc6"
-		suites="contract choice poller windows calls refusals after" ;;
+		suites="contract choice conformance poller windows calls refusals after" ;;
 	pseries-6.12-4k)
 		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
 		kernel=$debian_6_12_ppc ;;
@@ -116,6 +116,8 @@ load_power_row()
 	powernv9-6.12-64k)
 		about="PowerNV, POWER9, hash MMU, huge pages of 16 MiB"
 		platform=powernv chosen=powernv usable=powernv
+		memory=3072 hugepages=72 packages="strace libc6"
+		suites="contract choice conformance poller windows calls refusals after"
 		append=disable_radix tells=0x40211000,0x80000000 ;;
 	*)
 		return 1 ;;

@@ -40,8 +40,11 @@ bind()
 {
 	[ "$(driver_of "$1")" != "$2" ] || return 0
 	# nvme looks for partitions behind our back; a drive that goes away under it makes for
-	# errors in the log.
-	[ "$(driver_of "$1")" != nvme ] || settle
+	# errors in the log. An open waits for that.
+	if [ "$(driver_of "$1")" = nvme ]; then
+		wait_for 60 has_block "$1" && cksum <"$(block_of "$1")" 0 512 >/dev/null
+		settle
+	fi
 	[ ! -e "/sys/bus/pci/devices/$1/driver" ] ||
 		echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind"
 	echo "$2" >"/sys/bus/pci/devices/$1/driver_override"
@@ -76,7 +79,7 @@ has_block() { [ -n "$(block_of "$1")" ]; }
 # kernel_cksum BDF OFFSET BYTES: what the kernel's own nvme driver reads there, as "CRC BYTES".
 kernel_cksum()
 {
-	bind "$1" nvme && wait_for 10 has_block "$1" || return 1
+	bind "$1" nvme && wait_for 60 has_block "$1" || return 1
 	cksum <"$(block_of "$1")" "$2" "$3"
 }
 

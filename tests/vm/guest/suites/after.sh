@@ -27,7 +27,7 @@ bind "$drive" vfio-pci
 group_opens "$drive"
 verdict group-of-the-drive-opens $? "/dev/vfio/$(group_of "$drive") is still held"
 held=
-for bdf in $edu $edu2 $(echo "$edus" | tr , ' ') $wide $wide2 $elsewhere; do
+for bdf in $edu $edu2 $(echo "$edus" | tr , ' ') $wide $wide2 $elsewhere $unequal; do
 	bind "$bdf" vfio-pci
 	group_opens "$bdf" || held="$held /dev/vfio/$(group_of "$bdf")"
 done
