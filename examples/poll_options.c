@@ -25,7 +25,7 @@ const char poll_help[] =
 	"drive must be bound to vfio-pci by hand before; nvme_poll never binds or unbinds anything.\n"
 	"\n"
 	"  --device ADDRESS  PCI address of the drive, as 0000:01:00.0; needed\n"
-	"  --backend NAME    insist on this backend of libiommu, as type1 (default: the best)\n"
+	"  --backend NAME    insist on this backend of libiommu (default: the best that works)\n"
 	"  --mode MODE       write   write only\n"
 	"                    read    read only; data is not looked at; nothing is destroyed\n"
 	"                    verify  write each block, read it back into other memory that held\n"

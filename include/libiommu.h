@@ -281,8 +281,9 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * 4 KiB pages and 1 or 2 GiB.  One other may be made, by what iom_open_opts says is expected:
  *
  *	expected    window                      made
- *	nothing     by the defaults             when memory is mapped that has pages as large, or for
- *	                                        which there is no room; beside the default one only
+ *	nothing     by the defaults             when memory is mapped whose pages are no smaller than
+ *	                                        the window's, or for which there is no room; beside
+ *	                                        the default one only
  *	something   for these bytes and pages   at the first attach, if the default one is not as
  *	                                        good; in its place if need be
  *

@@ -47,7 +47,7 @@ powernv)
 	# Each close of an edu resets its bus, for seconds that are waited away: here time jumps
 	# over what is waited for, but for what the host is to do, so there are no deadlines for it.
 	icount=$icount,sleep=off
-	append_arch="console=hvc0 nohz=off nvme_timeout=86400 out=/dev/vport0p1"
+	append_arch="console=hvc0 nohz=off nvme_patience=86400 out=/dev/vport0p1"
 	# The firmware has its console on the last serial port, and gives the kernel only one.
 	modules="virtio_pci virtio_console $modules"
 	channels()
