@@ -34,7 +34,8 @@ uint64_t dma_spare_memory(void);
 
 /*
  * At least length bytes, zeroed, that the device may access as flags (IOM_MAP_READ, IOM_MAP_WRITE)
- * say; with huge, from the system's pool of huge pages (of its default size).  0 or a negative errno and a sentence.
+ * say; with huge, from the system's pool of huge pages, of its default size.  0 or a negative errno
+ * and a sentence.
  */
 int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
 	      struct dma_memory *memory);
