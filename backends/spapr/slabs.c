@@ -46,9 +46,14 @@ struct registry {
 	struct iom_space slabs;
 };
 
-static struct registry *registry;
+static struct registry *shared; /* atomic; NULL until memory is first registered */
 
 _Static_assert(sizeof(struct registry) <= IOM_UNIT, "a page holds it");
+
+static struct registry *registry(void)
+{
+	return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+}
 
 /* Zeroes are what glibc and musl initialise locks to. */
 static int open_registry(void)
@@ -56,11 +61,11 @@ static int open_registry(void)
 	struct registry *none = NULL;
 	void *page;
 
-	if (__atomic_load_n(&registry, __ATOMIC_ACQUIRE))
+	if (registry())
 		return 0;
 	if (iom_sys_linux.alloc_pages(iom_sys_linux.ctx, IOM_UNIT, &page) < 0)
 		return iom_error(-ENOMEM, "no memory for the registry of registrations");
-	if (!__atomic_compare_exchange_n(&registry, &none, page, false, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(&shared, &none, page, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		iom_sys_linux.free_pages(iom_sys_linux.ctx, page, IOM_UNIT);
 	return 0;
@@ -157,7 +162,7 @@ static void remove_entry(struct slab *slab, struct entry *entry)
 	free(entry->pages);
 	free(entry);
 	if (!slab->entries) {
-		iom_space_remove(&registry->slabs, &slab->span);
+		iom_space_remove(&registry()->slabs, &slab->span);
 		free(slab);
 	}
 }
@@ -180,11 +185,11 @@ static int call_unlocked(struct slab *slab, const struct entry *entry, unsigned 
 	int ret;
 
 	slab->changing = true;
-	pthread_mutex_unlock(&registry->lock);
+	pthread_mutex_unlock(&registry()->lock);
 	ret = call(slab, entry, request);
-	pthread_mutex_lock(&registry->lock);
+	pthread_mutex_lock(&registry()->lock);
 	slab->changing = false;
-	pthread_cond_broadcast(&registry->settled);
+	pthread_cond_broadcast(&registry()->settled);
 	return ret;
 }
 
@@ -260,7 +265,7 @@ static int add_entry(struct slab *slab, const struct iom_slab_owner *owner)
 /* What begins at unit and ends at end, or where the next slab begins. */
 static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page)
 {
-	const struct iom_span *next = iom_space_at(&registry->slabs, unit);
+	const struct iom_span *next = iom_space_at(&registry()->slabs, unit);
 	struct slab *slab;
 
 	slab = malloc(sizeof(*slab));
@@ -277,7 +282,7 @@ static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t 
 		free(slab);
 		return iom_error(-ENOMEM, "no memory for a registration");
 	}
-	iom_space_insert(&registry->slabs, &slab->span);
+	iom_space_insert(&registry()->slabs, &slab->span);
 	return register_entry(slab, slab->entries);
 }
 
@@ -300,13 +305,13 @@ struct range {
 static struct slab *settled_at(uint64_t unit)
 {
 	for (;;) {
-		struct iom_span *span = iom_space_at(&registry->slabs, unit);
+		struct iom_span *span = iom_space_at(&registry()->slabs, unit);
 
 		if (span->start > unit)
 			return NULL;
 		if (!slab_of(span)->changing)
 			return slab_of(span);
-		pthread_cond_wait(&registry->settled, &registry->lock);
+		pthread_cond_wait(&registry()->settled, &registry()->lock);
 	}
 }
 
@@ -325,7 +330,7 @@ static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t en
 		ret = add_entry(slab, owner);
 	if (ret < 0)
 		return ret;
-	slab = slab_of(iom_space_at(&registry->slabs, unit));
+	slab = slab_of(iom_space_at(&registry()->slabs, unit));
 	add_use(find_entry(slab, owner), pages_of(slab, unit, end));
 	*next = slab->span.end;
 	return 0;
@@ -382,9 +387,9 @@ int iom_slabs_use(const struct iom_slab_owner *owner, uintptr_t va, uint64_t len
 	ret = open_registry();
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&registry->lock);
-	if (!registry->slabs.root)
-		iom_space_init(&registry->slabs);
+	pthread_mutex_lock(&registry()->lock);
+	if (!registry()->slabs.root)
+		iom_space_init(&registry()->slabs);
 	while (unit < range.end && !ret)
 		ret = use_at(owner, unit, range.end, page, &unit);
 	if (ret < 0) {
@@ -392,7 +397,7 @@ int iom_slabs_use(const struct iom_slab_owner *owner, uintptr_t va, uint64_t len
 		(void)release(owner, range.start, unit);
 		iom_error_restore(&kept);
 	}
-	pthread_mutex_unlock(&registry->lock);
+	pthread_mutex_unlock(&registry()->lock);
 	return ret;
 }
 
@@ -402,9 +407,9 @@ int iom_slabs_release(const struct iom_slab_owner *owner, uintptr_t va, uint64_t
 	struct range range = widen(va, length, page);
 	int ret;
 
-	pthread_mutex_lock(&registry->lock);
+	pthread_mutex_lock(&registry()->lock);
 	ret = release(owner, range.start, range.end);
-	pthread_mutex_unlock(&registry->lock);
+	pthread_mutex_unlock(&registry()->lock);
 	return ret;
 }
 
@@ -413,13 +418,13 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 	struct iom_span *span;
 	uint64_t unit;
 
-	if (!__atomic_load_n(&registry, __ATOMIC_ACQUIRE))
+	if (!registry())
 		return;
-	pthread_mutex_lock(&registry->lock);
-	for (unit = 0; registry->slabs.root && unit < IOM_SPACE_END;) {
+	pthread_mutex_lock(&registry()->lock);
+	for (unit = 0; registry()->slabs.root && unit < IOM_SPACE_END;) {
 		struct entry *entry;
 
-		span = iom_space_at(&registry->slabs, unit);
+		span = iom_space_at(&registry()->slabs, unit);
 		unit = span->end;
 		if (span->start >= IOM_SPACE_END)
 			break;
@@ -427,5 +432,5 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 		if (entry)
 			remove_entry(slab_of(span), entry);
 	}
-	pthread_mutex_unlock(&registry->lock);
+	pthread_mutex_unlock(&registry()->lock);
 }

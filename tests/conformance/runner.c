@@ -59,7 +59,7 @@ static enum outcome run_case(const struct world *world, const struct test *test)
 	return outcome;
 }
 
-/* A reason that the case wrote, on one line; what is too long is read and dropped. */
+/* What the case wrote: its reason, or a sanitizer's report; what is too long is read and dropped. */
 static void read_reason(int fd, char *reason, size_t n)
 {
 	char rest[512];
@@ -71,7 +71,17 @@ static void read_reason(int fd, char *reason, size_t n)
 	while (read(fd, rest, sizeof(rest)) > 0)
 		;
 	reason[done] = '\0';
-	reason[strcspn(reason, "\n")] = '\0';
+}
+
+static void print_as_comment(const char *text)
+{
+	const char *line;
+	size_t n;
+
+	for (line = text; *line; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		printf("# %.*s\n", (int)n, line);
+	}
 }
 
 static enum outcome run_apart(const struct world *world, const struct test *test, char *reason,
@@ -128,7 +138,7 @@ static void run_one(const struct world *world, const char *prefix, const struct 
 		    expect_fn *expect, struct tally *tally)
 {
 	unsigned int number = ++tally->number;
-	char reason[1024] = "";
+	char reason[8192] = "";
 	enum outcome outcome;
 
 	outcome = run_apart(world, test, reason, sizeof(reason));
@@ -137,9 +147,11 @@ static void run_one(const struct world *world, const char *prefix, const struct 
 	if (outcome == PASS) {
 		printf("ok %u - %s%s\n", number, prefix, test->name);
 	} else if (outcome == NOT_APPLICABLE) {
-		printf("ok %u - %s%s # SKIP %s\n", number, prefix, test->name, reason);
+		printf("ok %u - %s%s # SKIP %.*s\n", number, prefix, test->name,
+		       (int)strcspn(reason, "\n"), reason);
 	} else {
-		printf("not ok %u - %s%s\n# %s\n", number, prefix, test->name, reason);
+		printf("not ok %u - %s%s\n", number, prefix, test->name);
+		print_as_comment(reason);
 		tally->failures++;
 	}
 	fflush(stdout);
