@@ -70,6 +70,13 @@ struct iom_backend_wish {
 	bool full;        /* there was no room in the apertures that there are */
 };
 
+/* An aperture that the caller asks for: at start, or anywhere. */
+struct iom_backend_room {
+	bool anywhere;
+	uint64_t start, length;
+	uint64_t page; /* 0: any */
+};
+
 /* Capabilities, so that the core never asks which backend it has. */
 
 /* A page of the IOMMU must not be larger than those of the memory, and map has one size of these. */
@@ -102,14 +109,27 @@ struct iom_backend_ops {
 
 	/*
 	 * Where apertures are made: whether memory like this deserves one that is not there yet;
-	 * then make it, or explain why not.  After a refusal it is not wished for again.  NULL, all
-	 * three: all apertures are there from the beginning.
+	 * then make it, or explain why not.  After a refusal it is not wished for again.  NULL: all
+	 * apertures are there from the beginning.
 	 */
 	bool (*wants_aperture)(const struct iom_backend *backend,
 			       const struct iom_backend_wish *wish);
 	int (*add_aperture)(struct iom_backend *backend, const struct iom_backend_wish *wish);
 
-	/* Take back the one that was just made, in which nothing is mapped. */
+	/*
+	 * The same for a caller who asks: have one whose pages are these, with this range or with
+	 * so much room, up to reach; what was granted before must not be cut.  NULL: as above.
+	 */
+	int (*make_room)(struct iom_backend *backend, const struct iom_backend_room *room,
+			 uint64_t reach, const struct iom_aperture_set *granted);
+
+	/*
+	 * These are granted, and no others: have the kernel hold them, and let go what was made for
+	 * those that are not any more.  On failure nothing has changed.  NULL: nothing to do.
+	 */
+	int (*hold)(struct iom_backend *backend, const struct iom_aperture_set *granted);
+
+	/* Take back the last change by one of these three, in which nothing was mapped since. */
 	void (*undo_aperture)(struct iom_backend *backend);
 
 	/* All or nothing; *left becomes true if the kernel may have kept a part of what failed. */

@@ -33,8 +33,8 @@
  *	             aperture, across a hole, above a limit, past the end of the address space; the
  *	             call would fail in an empty domain too
  *	-EEXIST      the memory is mapped in this domain already, other than as an alias; or the fixed
- *	             IOVA range is mapped or quarantined; in whole or in part
- *	-ENOENT      nothing is mapped there, or the region was unmapped before
+ *	             IOVA range is mapped, quarantined or requested; in whole or in part
+ *	-ENOENT      nothing is mapped there, or the region was unmapped before; no such request
  *	-ENOSPC      no free IOVA range is large enough, though one would be in an empty domain; or the
  *	             kernel's limit on the number of mappings is reached
  *	-ENOMEM      no memory: RLIMIT_MEMLOCK is too small (the sentence has need and limit), or the
@@ -45,7 +45,8 @@
  *	-ENODEV      no such device, or none attached; it is gone, bound to no driver, or no IOMMU
  *	             covers it
  *	-EBUSY       it is held already: by a kernel driver, another process, or another handle of this
- *	             one; or a live mapping is in the way of an attach, or (POWER) of a map
+ *	             one; or a live mapping or requested aperture is in the way of an attach, of a
+ *	             release, or (POWER) of a map
  *	-EACCES      the process lacks a permission on a device node or a file, or the kernel refuses
  *	             the device because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
@@ -202,7 +203,8 @@ struct iom_attach_opts {
  * IOMMU group to that or to no driver.
  *
  * One IOVA serves every device of a domain.  So an attach may narrow the domain's apertures, and
- * fails, with nothing changed, if that or dma_bits would cut a live mapping (-EBUSY).
+ * fails, with nothing changed, if that or dma_bits would cut a live mapping or a requested aperture
+ * (-EBUSY).
  *
  * VFIO resets the function, if it can be reset, and switches its bus mastering off; memory decoding
  * and bus mastering are the driver's to enable.
@@ -213,7 +215,7 @@ struct iom_attach_opts {
  *
  * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU
  * covers it), -EBUSY (attached already; bound to a kernel driver; another function of its group is;
- * held by another process; a live mapping is in the way), -EACCES (device nodes; interrupts not
+ * held by another process; a live mapping or requested aperture is in the way), -EACCES (device nodes; interrupts not
  * isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on POWER its windows differ from
  * those of the domain), -EOPNOTSUPP (no backend works
  * here), -EMFILE, -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC, -EFAULT and -EBUSY.
@@ -246,6 +248,12 @@ const char *iom_device_address(const struct iom_device *dev);
 /* The IOMMU may have larger pages, besides, and use them: the kernel (iommufd) tells the smallest. */
 #define IOM_APERTURE_LARGER_PAGES 0x1u
 
+/* It was asked for, by iom_aperture_request(), and is not joined with its neighbours. */
+#define IOM_APERTURE_REQUESTED 0x2u
+
+/* Of a requested one: the library's automatic IOVAs may lie in it. */
+#define IOM_APERTURE_AUTO 0x4u
+
 /*
  * A range of IOVAs that the IOMMU translates for every attached device.  What lies between two
  * apertures is a hole.  The layout of this struct is fixed.
@@ -253,18 +261,85 @@ const char *iom_device_address(const struct iom_device *dev);
 struct iom_aperture {
 	iom_iova_t start;
 	iom_iova_t last;     /* the last byte, included */
-	uint64_t page_sizes; /* bit n is set if the IOMMU has pages of 2^n bytes here */
+	/*
+	 * Bit n is set if the IOMMU has pages of 2^n bytes here.  What is mapped is made of whole
+	 * ones of the smallest, which in a requested aperture is the page size that was asked for.
+	 */
+	uint64_t page_sizes;
 	uint64_t flags;      /* IOM_APERTURE_*; ignore what you do not know */
 };
 
 /*
  * The domain's apertures, ascending.  A mapping must also end below 2^dma_bits of the narrowest
  * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is
- * 0. They change by attach and detach, and on POWER once when a mapping has a window made.
+ * 0. They change by attach and detach, by requests, and on POWER once when a mapping has a window made.
  *
  * -ENODEV (none is attached), -EPERM.
  */
 int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, size_t n);
+
+struct iom_aperture_opts {
+	size_t size;      /* sizeof(struct iom_aperture_opts) */
+	iom_iova_t start; /* with IOM_APERTURE_FIXED: where it begins; else 0 */
+	uint64_t length;  /* bytes, a multiple of page; not 0 */
+	uint64_t page;    /* a power of two, 4096 or more; 0: the smallest that there is */
+	uint64_t flags;   /* IOM_APERTURE_FIXED, IOM_APERTURE_AUTO */
+};
+
+#define IOM_APERTURE_FIXED 0x8u /* of a request: at opts->start, or not at all */
+
+/*
+ * Ask for an aperture: this range of IOVAs, or so many bytes anywhere, to be mapped in units of
+ * this page.  For those to whom the IOVAs matter: a VMM whose guest's physical addresses they are,
+ * a program that was written for another platform's IOMMU.  What is granted stays: it is in the list
+ * of apertures, by itself; only fixed IOVAs lie in it, unless flags have IOM_APERTURE_AUTO; and a
+ * device whose attach would cut it is refused (-EBUSY).
+ *
+ * *id names the request from then on, and is never 0; no other request of the process has the same.
+ * While a device is attached the answer is given at once.  Before, the request is kept, and answered
+ * by the attach: one that cannot grant it fails as the request would have, and the request is kept
+ * for another try.  It outlives the last detach, as mappings do; the next attach has it at the same
+ * place.  iom_close() ends it.
+ *
+ * An aperture's page must divide the one that is asked for.  So on x86 and arm64 the page is the
+ * unit in which mappings must fit the range, and costs or brings nothing else.  On POWER it chooses
+ * the window: one that is there and has these very pages; else one that is made for it, perhaps in
+ * the place of another in which nothing is mapped and whose requests it can serve as well; else one
+ * that is there and has smaller pages.  PowerNV has one window at 0 (leave out the bridge's own hole
+ * below 4 GiB, which iom_apertures() shows: ask for what lies below and above it) and one at 2^59.
+ * pSeries has its default window, which stays as it is, and one other, where the hypervisor puts it.
+ * What a window has beyond the request serves automatic IOVAs.
+ *
+ * A range across a hole is refused, and the sentence names the hole.  Anywhere means: above 4 GiB if
+ * there is room, never in page 0, and not where a PCI function or bridge decodes memory; a fixed
+ * range may contain the latter, at the caller's risk.
+ *
+ * -EINVAL (opts is NULL or opts->size; length 0; page; alignment to the page; unknown flags; start
+ * without IOM_APERTURE_FIXED), -E2BIG, -ERANGE (outside of every aperture, across a hole, past what
+ * the narrowest device can drive or 2^64; the IOMMU's pages are larger; no such window can be made),
+ * -EEXIST (it has to do with another request, or with what is mapped or quarantined), -ENOSPC (no
+ * free range is large enough, though one would be in an empty domain), -EBUSY (POWER: a mapping is
+ * in a window that would have to go), -ENOMEM, -EMFILE, -EIO, -EPERM.
+ */
+int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts *opts,
+			 uint64_t *id);
+
+/*
+ * What was granted.
+ *
+ * -ENOENT (no such request), -ENODEV (it is kept for the next attach, and none has answered it yet),
+ * -EPERM.
+ */
+int iom_aperture_granted(const struct iom_domain *dom, uint64_t id, struct iom_aperture *aperture);
+
+/*
+ * End a request.  The range joins its neighbours; a window that was made for it, and in which nothing
+ * is mapped and no other request lies, is removed, and the default one comes back.
+ *
+ * -ENOENT (no such request), -EBUSY (something is mapped or quarantined in it), -ENOMEM, -EIO (the
+ * kernel refuses: the request stays), -EPERM.
+ */
+int iom_aperture_release(struct iom_domain *dom, uint64_t id);
 
 /*
  * The smallest unit that can be mapped, a power of two: 4096 on most machines, but 64 KiB on many

@@ -72,7 +72,7 @@ int iom_aperture_normalize(struct iom_aperture_set *set)
 		if (!trim(&a))
 			continue;
 		if (before && before->last + 1 == a.start && before->page_sizes == a.page_sizes &&
-		    before->flags == a.flags)
+		    before->flags == a.flags && !(a.flags & IOM_APERTURE_REQUESTED))
 			before->last = a.last;
 		else
 			set->v[kept++] = a;

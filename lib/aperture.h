@@ -19,7 +19,7 @@ int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last
 
 /*
  * Sort, cut each aperture to whole pages of its smallest size, drop what is left empty, and join
- * neighbours that are alike.  -EIO, with a sentence, if two overlap or one has no usable page size.
+ * neighbours that are alike, but not requested ones.  -EIO, with a sentence, if two overlap or one has no usable page size.
  */
 int iom_aperture_normalize(struct iom_aperture_set *set);
 

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "pieces.h"
 #include "plan.h"
+#include "request.h"
 #include "view.h"
 
 #define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
@@ -115,15 +116,20 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	ret = iom_view_check(dom, &view);
 	if (ret < 0)
 		goto fail;
-	iom_view_raise_granule(dom, &view);
 	if (first) {
 		ret = replay(dom);
+		if (!ret)
+			ret = iom_requests_grant(dom, dev, &view);
 		if (ret < 0)
 			goto fail;
 	}
+	iom_view_raise_granule(dom, &view);
 	ret = iom_view_commit(dom, &view);
-	if (ret < 0)
+	if (ret < 0) {
+		iom_requests_revoke(dom);
 		goto fail;
+	}
+	iom_requests_keep(dom);
 	dom->devices = dev;
 	__atomic_store_n(&dom->chosen, dom->backend->ops, __ATOMIC_RELAXED);
 	return 0;
@@ -259,7 +265,8 @@ static int attach(struct iom_domain *dom, struct iom_device *dev)
 	if (!dom->devices)
 		iom_view_forget_narrow(dom);
 	if (dom->backend) {
-		dom->backend->replays = !dom->devices && dom->mappings;
+		dom->backend->replays = !dom->devices &&
+					(dom->mappings || iom_requests_granted(dom));
 		return attach_to(dom, dom->backend, dev);
 	}
 	return attach_by_choice(dom, dev);

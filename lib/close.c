@@ -4,6 +4,7 @@
 #include "domain.h"
 #include "error.h"
 #include "map.h"
+#include "request.h"
 
 /*
  * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a
@@ -32,6 +33,7 @@ static void free_files(struct iom_domain *dom)
 static void free_domain(struct iom_domain *dom)
 {
 	free_files(dom);
+	iom_requests_free(dom);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
 	iom_pool_destroy(&dom->pool);

@@ -50,6 +50,8 @@ struct iom_domain {
 	pthread_rwlock_t topology;
 	struct iom_backend *backend; /* NULL until the first attach that succeeds */
 	struct iom_device *devices;
+	struct iom_request *requests; /* of apertures */
+	bool holds;                   /* the backend holds, or has held, requested apertures */
 	struct iom_aperture_set apertures;
 	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
 	uint64_t reach;                    /* of the narrowest device */

@@ -41,6 +41,10 @@ libiommu_core_la_SOURCES = \
 	%D%/radix.c \
 	%D%/radix.h \
 	%D%/report.c \
+	%D%/request.c \
+	%D%/request_place.c \
+	%D%/request_place.h \
+	%D%/request.h \
 	%D%/space.c \
 	%D%/space.h \
 	%D%/sys.c \

@@ -9,6 +9,7 @@
 #include "pages.h"
 #include "pieces.h"
 #include "placement.h"
+#include "request.h"
 #include "view.h"
 
 #define MAP_OPTS_FIRST sizeof(struct iom_map_opts)
@@ -130,8 +131,11 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 	if (!iom_placement_possible(&dom->automatic, &place))
 		return iom_error(-ERANGE,
 				 "no aperture below the limit of 0x%" PRIx64
-				 " is that large (page 0 is not used)",
-				 rq->limit);
+				 " is that large (page 0 is not used%s)",
+				 rq->limit,
+				 iom_requests_granted(dom)
+					 ? ", nor are those that were requested for fixed IOVAs"
+					 : "");
 	return iom_error(-ENOSPC,
 			 "no free IOVA range below the limit of 0x%" PRIx64
 			 " is that large; unmap something first%s",

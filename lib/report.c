@@ -143,7 +143,12 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 
 		add(text, "aperture: 0x%" PRIx64 " to 0x%" PRIx64 ", pages of ", a->start, a->last);
 		add_page_sizes(text, a->page_sizes);
-		add(text, a->flags & IOM_APERTURE_LARGER_PAGES ? " or larger\n" : "\n");
+		if (a->flags & IOM_APERTURE_LARGER_PAGES)
+			add(text, " or larger");
+		if (a->flags & IOM_APERTURE_REQUESTED)
+			add(text, a->flags & IOM_APERTURE_AUTO ? ", requested, automatic IOVAs too"
+							       : ", requested");
+		add(text, "\n");
 	}
 	if (dom->narrow)
 		add(text, "no further aperture: %s\n", dom->narrow);

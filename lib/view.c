@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "request.h"
 
 void iom_view_free(struct iom_view *view)
 {
@@ -62,7 +63,11 @@ int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices
 	if (!ret && !view->apertures.n)
 		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
 	if (!ret)
+		ret = iom_requests_apply(dom, view);
+	if (!ret)
 		ret = leave_out_pci_memory(dom, view);
+	if (!ret)
+		ret = iom_requests_reserve(dom, view);
 	if (ret < 0) {
 		iom_view_free(view);
 		return ret;

@@ -151,6 +151,35 @@ static int iommufd_apertures(struct iom_backend *backend, struct iom_aperture_se
 	return ret;
 }
 
+/* The kernel then refuses a device that reserves a part of them; it is no limit to fixed maps. */
+static int iommufd_hold(struct iom_backend *backend, const struct iom_aperture_set *granted)
+{
+	const struct iommufd *u = backend->priv;
+	struct iom_iommu_iova_range *ranges;
+	struct iom_iommu_ioas_allow_iovas arg = {
+		.size = sizeof(arg),
+		.ioas_id = u->ioas,
+		.num_iovas = (uint32_t)granted->n,
+	};
+	size_t i;
+	int ret;
+
+	ranges = calloc(granted->n + 1, sizeof(*ranges));
+	if (!ranges)
+		return iom_error(-ENOMEM, "no memory for a list of IOVA ranges");
+	for (i = 0; i < granted->n; i++)
+		ranges[i] =
+			(struct iom_iommu_iova_range){ granted->v[i].start, granted->v[i].last };
+	arg.allowed_iovas = (uintptr_t)ranges;
+	ret = iom_sys_ioctl(backend->sys, u->fd, IOM_IOMMU_IOAS_ALLOW_IOVAS, &arg);
+	free(ranges);
+	if (ret)
+		return iom_error(ret == -ENOMEM ? ret : -EIO,
+				 "the kernel does not keep a requested aperture: %s",
+				 strerror(ret < 0 ? -ret : ret));
+	return 0;
+}
+
 static uint32_t kernel_flags(const struct iom_backend_map *map)
 {
 	uint32_t flags = IOM_IOMMU_IOAS_MAP_FIXED_IOVA;
@@ -267,6 +296,7 @@ const struct iom_backend_ops iom_backend_iommufd = {
 	.detach = iommufd_detach,
 	.close_device = iom_vfio_close_device,
 	.apertures = iommufd_apertures,
+	.hold = iommufd_hold,
 	.map = iommufd_map,
 	.unmap = iommufd_unmap,
 	.can_unmap_all = iommufd_can_unmap_all,

@@ -44,8 +44,9 @@ int iom_vfio_not_isolated(unsigned int group, const char *module)
 
 int iom_vfio_reserved(unsigned int group)
 {
-	return iom_error(-EBUSY,
-			 "the kernel refuses group %u: a mapping lies in a range that its devices "
-			 "reserve (see /sys/kernel/iommu_groups/%u/reserved_regions)",
-			 group, group);
+	return iom_error(
+		-EBUSY,
+		"the kernel refuses group %u: a mapping or a requested aperture lies in a "
+		"range that its devices reserve (see /sys/kernel/iommu_groups/%u/reserved_regions)",
+		group, group);
 }
