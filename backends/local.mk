@@ -32,6 +32,7 @@ libiommu_core_la_SOURCES += \
 	%D%/spapr/machine.h \
 	%D%/spapr/records.c \
 	%D%/spapr/records.h \
+	%D%/spapr/room.c \
 	%D%/spapr/slabs.c \
 	%D%/spapr/slabs.h \
 	%D%/spapr/spapr.c \

@@ -155,6 +155,9 @@ static int place(struct iom_domain *dom, const struct iom_device *devices, struc
 	struct iom_kept_error kept;
 	int ret, made;
 
+	ret = iom_request_in_reach(view, &rq->room);
+	if (ret < 0)
+		return ret;
 	ret = iom_request_place(dom, view, &rq->room, can_make, &rq->aperture);
 	if (!can_make || (ret != -ERANGE && ret != -ENOSPC))
 		return ret;

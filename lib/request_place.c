@@ -132,6 +132,14 @@ static int has_page(const struct iom_aperture *a, const struct iom_backend_room 
 	return 0;
 }
 
+int iom_request_in_reach(const struct iom_view *view, const struct iom_backend_room *room)
+{
+	if (room->anywhere || room->start + room->length - 1 <= view->reach)
+		return 0;
+	return iom_error(-ERANGE, "the narrowest device drives IOVAs up to 0x%" PRIx64,
+			 view->reach);
+}
+
 static int place_fixed(const struct iom_view *view, const struct iom_backend_room *room, bool exact,
 		       struct iom_aperture *aperture)
 {
@@ -139,9 +147,6 @@ static int place_fixed(const struct iom_view *view, const struct iom_backend_roo
 	const struct iom_aperture *a;
 	int ret;
 
-	if (last > view->reach)
-		return iom_error(-ERANGE, "the narrowest device drives IOVAs up to 0x%" PRIx64,
-				 view->reach);
 	a = iom_aperture_containing(&view->apertures, room->start, last);
 	if (!a)
 		return explain_gap(&view->apertures, room->start, last);

@@ -21,6 +21,9 @@ int iom_request_place(const struct iom_domain *dom, const struct iom_view *view,
 		      const struct iom_backend_room *room, bool exact,
 		      struct iom_aperture *aperture);
 
+/* -ERANGE, with a sentence, if a fixed one is more than the devices can drive. */
+int iom_request_in_reach(const struct iom_view *view, const struct iom_backend_room *room);
+
 /* -EEXIST, with a sentence, if a fixed one meets another request, or what is mapped. */
 int iom_request_collides(const struct iom_domain *dom, const struct iom_backend_room *room);
 

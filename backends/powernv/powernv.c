@@ -118,7 +118,58 @@ static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan
 	return make_plan(info, expected->base, SECOND_START, size, page, plan);
 }
 
-static const struct iom_spapr_policy policy = { check_machine, plan };
+/* In window 0: the bridge's own hole, below 4 GiB, is not to be had. */
+static int size_first(const struct iom_spapr_info *info, const struct iom_backend_room *room,
+		      uint64_t reach, uint64_t page, uint64_t *size)
+{
+	uint64_t hole = iom_spapr_hole(info), start = room->start, last;
+
+	if (room->anywhere)
+		start = room->length < hole ? page : FOUR_GIB;
+	if (room->length > SECOND_START - start)
+		return iom_error(-ERANGE, "DMA window 0 ends at 0x%" PRIx64 " at the latest",
+				 SECOND_START);
+	last = start + room->length - 1;
+	if (last >= hole && start < FOUR_GIB)
+		return iom_error(-ERANGE,
+				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64
+				 " is the bridge's own; request what lies below and above it",
+				 hole, FOUR_GIB - 1);
+	if (last > reach)
+		return iom_error(-ERANGE, "the narrowest device drives IOVAs up to 0x%" PRIx64,
+				 reach);
+	*size = last < hole ? info->first.size : iom_round_up(last + 1);
+	return 0;
+}
+
+static int plan_room(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
+		     const struct iom_backend_room *room, uint64_t reach,
+		     struct iom_window_plan *plan)
+{
+	bool second = info->max_windows > 1 && room->length <= SECOND_START;
+	uint64_t page, size;
+	int ret;
+
+	ret = iom_window_page(info, expected, room, &page);
+	if (ret < 0)
+		return ret;
+	if (room->anywhere)
+		second = second && reach >= SECOND_START + (room->length - 1);
+	else
+		second = second && room->start >= SECOND_START;
+	if (!second) {
+		ret = size_first(info, room, reach, page, &size);
+		return ret < 0 ? ret : make_plan(info, expected->base, 0, size, page, plan);
+	}
+	size = room->anywhere ? 0 : room->start - SECOND_START;
+	if (size > SECOND_START - room->length)
+		return iom_error(-ERANGE, "DMA window 1 ends at 0x%" PRIx64 " at the latest",
+				 2 * SECOND_START);
+	size = iom_round_up(size + room->length);
+	return make_plan(info, expected->base, SECOND_START, size < page ? page : size, page, plan);
+}
+
+static const struct iom_spapr_policy policy = { check_machine, plan, plan_room };
 
 static int powernv_attach(struct iom_backend *backend, struct iom_backend_device *dev)
 {

@@ -26,6 +26,38 @@ static int check_machine(const struct iom_sys *sys)
 	return iom_error(-EOPNOTSUPP, "this is no pSeries guest");
 }
 
+static int out_of_reach(uint64_t reach)
+{
+	return iom_error(-ERANGE,
+			 "only IOVAs up to 0x%" PRIx64 " may be used, and on pSeries every DMA "
+			 "window but the default one begins far above",
+			 reach);
+}
+
+static int too_many(uint64_t size, uint64_t page)
+{
+	return iom_error(-ERANGE,
+			 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
+			 " has too many entries to be made; expect less, or larger pages",
+			 size, page);
+}
+
+/* Never in the shape of the default one: the kernel would take it for that. */
+static void plan_window(const struct iom_spapr_info *info, uint64_t size, uint64_t page, bool only,
+			struct iom_window_plan *plan)
+{
+	const struct iom_window *first = &info->first;
+
+	if (page == UINT64_C(1) << first->page_shift && size <= first->size)
+		size = 2 * iom_round_up(first->size);
+	*plan = (struct iom_window_plan){
+		.window = { .size = size, .page_shift = 63 - (unsigned int)__builtin_clzll(page) },
+		.levels = 1,
+		.start_is_free = true,
+		.replaces_first = only,
+	};
+}
+
 static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
 		const struct iom_backend_wish *wish, struct iom_window_plan *plan)
 {
@@ -37,30 +69,46 @@ static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan
 	uint64_t size = page ? iom_window_size(expected, wish, page) : 0;
 
 	if (wish->reach < SECOND_LEAST)
-		return iom_error(-ERANGE,
-				 "only IOVAs up to 0x%" PRIx64 " may be used, and on pSeries every "
-				 "DMA window but the default one begins far above",
-				 wish->reach);
+		return out_of_reach(wish->reach);
 	if (!page)
 		return iom_error(-ERANGE, "no DMA window has pages as small as 0x%" PRIx64, most);
 	if (size / page > ENTRIES_MAX)
-		return iom_error(-ERANGE,
-				 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64
-				 " has too many entries to be made; expect less, or larger pages",
-				 size, page);
+		return too_many(size, page);
 	if (only && size <= info->first.size && page <= UINT64_C(1) << info->first.page_shift)
 		return iom_error(-ERANGE, "no DMA window for what is expected is better than the "
 					  "default one");
-	*plan = (struct iom_window_plan){
-		.window = { .size = size, .page_shift = 63 - (unsigned int)__builtin_clzll(page) },
-		.levels = 1,
-		.start_is_free = true,
-		.replaces_first = only,
-	};
+	plan_window(info, size, page, only, plan);
 	return 0;
 }
 
-static const struct iom_spapr_policy policy = { check_machine, plan };
+static int plan_room(const struct iom_spapr_info *info, const struct iom_backend_plan *expected,
+		     const struct iom_backend_room *room, uint64_t reach,
+		     struct iom_window_plan *plan)
+{
+	bool only = info->max_windows < 2;
+	uint64_t page, size;
+	int ret;
+
+	ret = iom_window_page(info, expected, room, &page);
+	if (ret < 0)
+		return ret;
+	if (!room->anywhere && room->start < SECOND_LEAST)
+		return iom_error(-ERANGE,
+				 "on pSeries there is the default DMA window, at 0x%" PRIx64
+				 " to 0x%" PRIx64 ", and every other begins far above",
+				 info->first.start, info->first.start + info->first.size - 1);
+	if (reach < SECOND_LEAST || reach - SECOND_LEAST < room->length - 1)
+		return out_of_reach(reach);
+	/* where it begins is not known yet: as much as if it were at the least */
+	size = room->anywhere ? 0 : room->start - SECOND_LEAST;
+	if (room->length > ENTRIES_MAX * page || size > ENTRIES_MAX * page - room->length)
+		return too_many(room->length, page);
+	size = iom_round_up(size + room->length);
+	plan_window(info, size < page ? page : size, page, only, plan);
+	return 0;
+}
+
+static const struct iom_spapr_policy policy = { check_machine, plan, plan_room };
 
 static int pseries_attach(struct iom_backend *backend, struct iom_backend_device *dev)
 {

@@ -21,10 +21,10 @@ static int catch_up(struct iom_backend *backend, struct iom_spapr_container *c)
 {
 	struct iom_spapr *s = backend->priv;
 	struct iom_record record;
-	struct iom_window window;
 	bool left = false;
-	uint64_t at;
+	uint64_t at, start;
 	int ret = 0;
+	size_t i;
 
 	if (!iom_same_window(&c->info.first, &s->info.first))
 		return iom_error(-ERANGE,
@@ -32,13 +32,17 @@ static int catch_up(struct iom_backend *backend, struct iom_spapr_container *c)
 				 ", that of the domain 0x%" PRIx64 " + 0x%" PRIx64,
 				 c->info.first.start, c->info.first.size, s->info.first.start,
 				 s->info.first.size);
-	if (s->has_second) {
-		ret = iom_spapr_create_in(backend, c, &s->made, &window);
-		if (!ret && !iom_same_window(&window, &s->windows[s->made.replaces_first ? 0 : 1]))
+	for (i = 0; i < IOM_SPAPR_WINDOWS && !ret; i++) {
+		const struct iom_spapr_slot from = iom_spapr_empty_slot(s, i);
+
+		if (!s->slots[i].made)
+			continue;
+		ret = iom_spapr_change_in(backend, c, &from, &s->slots[i], &start);
+		if (!ret && start != s->slots[i].window.start)
 			ret = iom_error(-ERANGE,
 					"its DMA window begins at 0x%" PRIx64
 					", that of the domain elsewhere",
-					window.start);
+					start);
 	}
 	for (at = 0; !ret && iom_records_next(&s->records, at, UINT64_MAX, &record);
 	     at = record.map.iova + record.map.length)
@@ -65,10 +69,11 @@ static int start(struct iom_backend *backend, const struct iom_spapr_policy *pol
 /* The first group, with nothing to be mapped again that would need the windows of before. */
 static void begin(struct iom_spapr *s, const struct iom_spapr_info *info)
 {
+	size_t i;
+
 	s->info = *info;
-	s->windows[0] = info->first;
-	s->windows[1] = (struct iom_window){ 0 };
-	s->has_second = false;
+	for (i = 0; i < IOM_SPAPR_WINDOWS; i++)
+		s->slots[i] = iom_spapr_empty_slot(s, i);
 	s->refused = (struct iom_backend_wish){ 0 };
 }
 
@@ -96,7 +101,7 @@ int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev
 	ret = iom_spapr_container_open(backend, dev, &c);
 	if (ret < 0)
 		return ret;
-	if (!s->containers && !(s->has_second && backend->replays)) {
+	if (!s->containers && !(iom_spapr_has_made(s) && backend->replays)) {
 		begin(s, &c->info);
 	} else {
 		ret = catch_up(backend, c);
@@ -130,6 +135,7 @@ void iom_spapr_destroy(struct iom_backend *backend)
 
 	if (s->policy)
 		iom_records_destroy(&s->records);
+	iom_aperture_free(&s->held);
 	s->policy = NULL;
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "machine.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+
+#include "lib/error.h"
 
 #define ROOT "/proc/device-tree/"
 
@@ -45,9 +49,27 @@ uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most)
 	return pages ? UINT64_C(1) << (63 - __builtin_clzll(pages)) : 0;
 }
 
-static uint64_t round_up(uint64_t x)
+uint64_t iom_round_up(uint64_t x)
 {
 	return x <= 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(x - 1));
+}
+
+int iom_window_page(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
+		    const struct iom_backend_room *room, uint64_t *page)
+{
+	uint64_t wanted = room->page ? room->page : plan->base;
+
+	if (room->page && !(info->page_sizes & wanted))
+		return iom_error(-ERANGE,
+				 "the bridge makes no DMA window with pages of 0x%" PRIx64
+				 " (its page sizes: 0x%" PRIx64 ")",
+				 wanted, info->page_sizes);
+	wanted = iom_largest_page(info->page_sizes, wanted);
+	if (!wanted)
+		return iom_error(-ERANGE, "the bridge makes no DMA window with pages as small as "
+					  "the system's");
+	*page = wanted;
+	return 0;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -60,11 +82,11 @@ uint64_t iom_window_size(const struct iom_backend_plan *plan, const struct iom_b
 {
 	uint64_t most = UINT64_C(1) << 58, size;
 
-	size = plan->bytes > most ? most : round_up(plan->bytes);
+	size = plan->bytes > most ? most : iom_round_up(plan->bytes);
 	if (!plan->bytes || (!plan->bytes_stated && size / page > ENTRIES_MAX))
 		size = ENTRIES_MAX * page;
 	/* more than there is will not be mapped */
 	if (wish->full && wish->length <= plan->memory)
-		size = larger(size, round_up(wish->length));
+		size = larger(size, iom_round_up(wish->length));
 	return larger(size, page);
 }

@@ -11,8 +11,8 @@ static const struct iom_window *window_at(const struct iom_spapr *s, uint64_t io
 	size_t i;
 
 	for (i = 0; i < IOM_SPAPR_WINDOWS; i++)
-		if (iova - s->windows[i].start < s->windows[i].size)
-			return &s->windows[i];
+		if (iova - s->slots[i].window.start < s->slots[i].window.size)
+			return &s->slots[i].window;
 	return NULL;
 }
 

@@ -26,6 +26,19 @@ struct iom_spapr_policy {
 	/* The second window for such memory, computed, never tried; or -ERANGE, with a sentence. */
 	int (*plan)(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
 		    const struct iom_backend_wish *wish, struct iom_window_plan *window);
+
+	/* The window for what is asked for: its page is one that the bridge has. */
+	int (*plan_room)(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
+			 const struct iom_backend_room *room, uint64_t reach,
+			 struct iom_window_plan *window);
+};
+
+/* The first holds the default window, or what took its place; the second may be empty. */
+struct iom_spapr_slot {
+	struct iom_window window;
+	bool made;      /* by this plan; else it is the default window, or none */
+	bool requested; /* for a request */
+	struct iom_window_plan plan;
 };
 
 /* The state of a domain; the backend's priv. */
@@ -33,11 +46,10 @@ struct iom_spapr {
 	const struct iom_spapr_policy *policy; /* NULL until the first attach */
 	struct iom_spapr_container *containers;
 	struct iom_spapr_info info;
-	/* those that all containers have; the first is the default one unless it was replaced */
-	struct iom_window windows[IOM_SPAPR_WINDOWS];
-	bool has_second;                 /* besides the default one, or in its place */
-	struct iom_window_plan made;     /* that one */
-	struct iom_backend_wish refused; /* by arithmetic */
+	struct iom_spapr_slot slots[IOM_SPAPR_WINDOWS];  /* alike in all containers */
+	struct iom_spapr_slot before[IOM_SPAPR_WINDOWS]; /* the last change */
+	struct iom_aperture_set held;                    /* what is granted to requests */
+	struct iom_backend_wish refused;                 /* by arithmetic */
 	/*
 	 * The kernel failed to make or to remove a window: it is not known what there is, and each
 	 * failure costs locked memory for ever (tce_iommu_create_table), so no more are asked for.
@@ -63,9 +75,39 @@ static inline uint64_t iom_spapr_only_page(const struct iom_backend_plan *plan)
 
 bool iom_same_window(const struct iom_window *a, const struct iom_window *b);
 
-/* Create the planned window in one container; nothing is changed on failure. */
-int iom_spapr_create_in(const struct iom_backend *backend, struct iom_spapr_container *container,
-			const struct iom_window_plan *plan, struct iom_window *window);
+static inline bool iom_spapr_has_made(const struct iom_spapr *s)
+{
+	return s->slots[0].made || s->slots[1].made;
+}
+
+/*
+ * Fill a slot of one container with another window, made by a plan or the default one, instead of
+ * what is there; *start is where it begins.  Nothing is changed on failure.
+ */
+int iom_spapr_change_in(const struct iom_backend *backend, struct iom_spapr_container *container,
+			const struct iom_spapr_slot *from, const struct iom_spapr_slot *to,
+			uint64_t *start);
+
+/* The same in all containers alike, or in none, and in the domain's own table. */
+int iom_spapr_change(struct iom_backend *backend, size_t slot, const struct iom_spapr_slot *to);
+
+/* A slot as it is without any plan. */
+struct iom_spapr_slot iom_spapr_empty_slot(const struct iom_spapr *s, size_t slot);
+
+/* Note what there is, for undo_aperture, before a change. */
+void iom_spapr_note(struct iom_spapr *s);
+
+/* -EIO, with a sentence, after a failure of the kernel. */
+int iom_spapr_check_failed(const struct iom_spapr *s);
+
+/* What is mapped, or -EBUSY with a sentence, in a window that would have to go. */
+int iom_spapr_check_unused(struct iom_spapr *s, const struct iom_window *window);
+
+/* Below 4 GiB, what lies above the default window is the bridge's own: from the end of that on. */
+static inline uint64_t iom_spapr_hole(const struct iom_spapr_info *info)
+{
+	return info->first.start + info->first.size;
+}
 
 /* Map what is mapped in the other containers, in a new one; its windows are there. */
 int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
@@ -79,6 +121,9 @@ int iom_spapr_apertures(struct iom_backend *backend, struct iom_aperture_set *se
 bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 			      const struct iom_backend_wish *wish);
 int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish);
+int iom_spapr_make_room(struct iom_backend *backend, const struct iom_backend_room *room,
+			uint64_t reach, const struct iom_aperture_set *granted);
+int iom_spapr_hold(struct iom_backend *backend, const struct iom_aperture_set *granted);
 void iom_spapr_undo_aperture(struct iom_backend *backend);
 int iom_spapr_map_all(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t length);
@@ -87,13 +132,13 @@ void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint6
 void iom_spapr_destroy(struct iom_backend *backend);
 void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
 
-#define IOM_SPAPR_OPS                                                                     \
-	.caps = IOM_CAP_BACKING, .priv_size = sizeof(struct iom_spapr),                   \
-	.detach = iom_spapr_detach, .close_device = iom_vfio_close_device,                \
-	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture,     \
-	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture, \
-	.map = iom_spapr_map_all, .unmap = iom_spapr_unmap_all,                           \
-	.can_unmap_all = iom_spapr_can_unmap_all, .entries = iom_spapr_entries,           \
-	.destroy = iom_spapr_destroy, .forget = iom_spapr_forget
+#define IOM_SPAPR_OPS                                                                       \
+	.caps = IOM_CAP_BACKING, .priv_size = sizeof(struct iom_spapr),                     \
+	.detach = iom_spapr_detach, .close_device = iom_vfio_close_device,                  \
+	.apertures = iom_spapr_apertures, .wants_aperture = iom_spapr_wants_aperture,       \
+	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture,   \
+	.make_room = iom_spapr_make_room, .hold = iom_spapr_hold, .map = iom_spapr_map_all, \
+	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_can_unmap_all,             \
+	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
 
 #endif

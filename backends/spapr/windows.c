@@ -14,86 +14,121 @@ bool iom_same_window(const struct iom_window *a, const struct iom_window *b)
 	return a->start == b->start && a->size == b->size && a->page_shift == b->page_shift;
 }
 
-static int put_back_first(const struct iom_sys *sys, struct iom_spapr_container *c)
+struct iom_spapr_slot iom_spapr_empty_slot(const struct iom_spapr *s, size_t slot)
 {
-	struct iom_window first = c->info.first;
-
-	return iom_spapr_create_window(sys, c, 1, &first);
+	return (struct iom_spapr_slot){ .window = slot ? (struct iom_window){ 0 } : s->info.first };
 }
 
-int iom_spapr_create_in(const struct iom_backend *backend, struct iom_spapr_container *c,
-			const struct iom_window_plan *plan, struct iom_window *window)
+void iom_spapr_note(struct iom_spapr *s)
 {
+	memcpy(s->before, s->slots, sizeof(s->before));
+}
+
+int iom_spapr_check_failed(const struct iom_spapr *s)
+{
+	if (!s->failed)
+		return 0;
+	return iom_error(-EIO, "the kernel failed to make or to remove a DMA window before, so no "
+			       "more are asked for");
+}
+
+static int fill(const struct iom_sys *sys, struct iom_spapr_container *c,
+		const struct iom_spapr_slot *to, uint64_t *start)
+{
+	struct iom_window window = to->made ? to->plan.window : to->window;
 	struct iom_kept_error kept;
 	int ret;
 
-	if (plan->replaces_first) {
-		ret = iom_spapr_remove_window(backend->sys, c, &c->info.first);
-		if (ret < 0)
-			return ret;
-		__atomic_store_n(&c->settled, true, __ATOMIC_RELEASE);
-	}
-	*window = plan->window;
-	ret = iom_spapr_create_window(backend->sys, c, plan->levels, window);
-	if (!ret && !plan->start_is_free && window->start != plan->window.start) {
-		ret = iom_error(-EIO,
-				"the kernel puts the DMA window at 0x%" PRIx64
-				", not at 0x%" PRIx64,
-				window->start, plan->window.start);
-		iom_error_keep(&kept);
-		(void)iom_spapr_remove_window(backend->sys, c, window);
-		iom_error_restore(&kept);
-	}
-	if (ret < 0 && plan->replaces_first) {
-		iom_error_keep(&kept);
-		if (put_back_first(backend->sys, c) < 0)
-			iom_log(backend->log, IOM_LOG_ERROR,
-				"the default DMA window cannot be made again: %s", iom_errmsg());
-		iom_error_restore(&kept);
-	}
+	*start = window.start;
+	if (!window.size)
+		return 0;
+	ret = iom_spapr_create_window(sys, c, to->made ? to->plan.levels : 1, &window);
+	if (ret < 0)
+		return ret;
+	*start = window.start;
+	if (!to->made || to->plan.start_is_free || window.start == to->plan.window.start)
+		return 0;
+	ret = iom_error(-EIO, "the kernel puts the DMA window at 0x%" PRIx64 ", not at 0x%" PRIx64,
+			window.start, to->plan.window.start);
+	iom_error_keep(&kept);
+	(void)iom_spapr_remove_window(sys, c, &window);
+	iom_error_restore(&kept);
 	return ret;
 }
 
-static int remove_from(const struct iom_backend *backend, struct iom_spapr_container *c,
-		       const struct iom_window_plan *plan, const struct iom_window *window)
+int iom_spapr_change_in(const struct iom_backend *backend, struct iom_spapr_container *c,
+			const struct iom_spapr_slot *from, const struct iom_spapr_slot *to,
+			uint64_t *start)
 {
 	struct iom_kept_error kept;
+	uint64_t again;
+	int ret;
+
+	if (from->window.size) {
+		ret = iom_spapr_remove_window(backend->sys, c, &from->window);
+		if (ret < 0)
+			return ret;
+		/* the default one, if it was that: now it is not made any more by the way */
+		__atomic_store_n(&c->settled, true, __ATOMIC_RELEASE);
+	}
+	ret = fill(backend->sys, c, to, start);
+	if (!ret || !from->window.size)
+		return ret;
+	iom_error_keep(&kept);
+	if (fill(backend->sys, c, from, &again) < 0)
+		iom_log(backend->log, IOM_LOG_ERROR,
+			"the DMA window at 0x%" PRIx64 " cannot be made again: %s",
+			from->window.start, iom_errmsg());
+	iom_error_restore(&kept);
+	return ret;
+}
+
+/* Take back a change in one container. */
+static int change_back(const struct iom_backend *backend, struct iom_spapr_container *c,
+		       const struct iom_spapr_slot *from, const struct iom_spapr_slot *to)
+{
+	struct iom_kept_error kept;
+	uint64_t start;
 	int ret;
 
 	iom_error_keep(&kept);
-	ret = iom_spapr_remove_window(backend->sys, c, window);
-	if (!ret && plan->replaces_first)
-		ret = put_back_first(backend->sys, c);
+	ret = iom_spapr_change_in(backend, c, from, to, &start);
 	if (ret < 0)
 		iom_log(backend->log, IOM_LOG_ERROR, "%s", iom_errmsg());
 	iom_error_restore(&kept);
 	return ret;
 }
 
-/* The same window in all containers, or in none. */
-static int create_everywhere(struct iom_backend *backend, const struct iom_window_plan *plan,
-			     struct iom_window *window)
+int iom_spapr_change(struct iom_backend *backend, size_t slot, const struct iom_spapr_slot *to)
 {
 	struct iom_spapr *s = backend->priv;
+	const struct iom_spapr_slot from = s->slots[slot];
 	struct iom_spapr_container *c, *done;
-	struct iom_window here;
+	struct iom_spapr_slot made = *to, elsewhere;
+	uint64_t start;
 	int ret = 0;
 
+	if (to->made)
+		made.window = to->plan.window;
 	for (c = s->containers; c; c = c->next) {
-		ret = iom_spapr_create_in(backend, c, plan, &here);
-		if (!ret && c != s->containers && !iom_same_window(&here, window)) {
-			(void)remove_from(backend, c, plan, &here);
+		ret = iom_spapr_change_in(backend, c, &from, to, &start);
+		if (!ret && c != s->containers && start != made.window.start) {
 			ret = iom_error(-EIO,
 					"the DMA windows of two groups begin at 0x%" PRIx64
 					" and 0x%" PRIx64,
-					window->start, here.start);
+					made.window.start, start);
+			elsewhere = made;
+			elsewhere.window.start = start;
+			(void)change_back(backend, c, &elsewhere, &from);
 		}
 		if (ret < 0)
 			break;
-		*window = here;
+		made.window.start = start;
 	}
 	for (done = s->containers; ret < 0 && done != c; done = done->next)
-		(void)remove_from(backend, done, plan, window);
+		(void)change_back(backend, done, &made, &from);
+	if (!ret)
+		s->slots[slot] = made;
 	return ret;
 }
 
@@ -104,6 +139,12 @@ static bool is_refused(const struct iom_spapr *s, const struct iom_backend_wish 
 	       s->refused.length <= wish->length;
 }
 
+/* One that is not the default one is all that a plan makes, unless that one is for a request. */
+static bool has_planned(const struct iom_spapr *s)
+{
+	return s->slots[1].made || (s->slots[0].made && !s->slots[0].requested);
+}
+
 bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 			      const struct iom_backend_wish *wish)
 {
@@ -111,13 +152,26 @@ bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 	const struct iom_backend_plan *plan = &backend->plan;
 	uint64_t small = UINT64_C(1) << s->info.first.page_shift;
 
-	if (s->has_second || s->failed || is_refused(s, wish))
+	if (has_planned(s) || s->failed || is_refused(s, wish))
 		return false;
 	if (wish->full)
 		return true;
 	if (iom_spapr_is_stated(plan))
 		return plan->page > small || plan->bytes > s->info.first.size;
 	return plan->page > small && wish->backing >= plan->page && wish->length >= plan->page;
+}
+
+int iom_spapr_check_unused(struct iom_spapr *s, const struct iom_window *window)
+{
+	struct iom_record record;
+
+	if (!window->size || !iom_records_next(&s->records, window->start,
+					       window->start + window->size - 1, &record))
+		return 0;
+	return iom_error(-EBUSY,
+			 "the DMA window at 0x%" PRIx64
+			 " would have to be replaced, but IOVA 0x%" PRIx64 " is mapped in it",
+			 window->start, record.map.iova);
 }
 
 /*
@@ -127,7 +181,7 @@ bool iom_spapr_wants_aperture(const struct iom_backend *backend,
 static int check_replacement(const struct iom_backend *backend)
 {
 	struct iom_spapr *s = backend->priv;
-	struct iom_record record;
+	size_t i;
 
 	if (!iom_spapr_is_stated(&backend->plan))
 		return iom_error(-ERANGE, "the only other DMA window would take the place of the "
@@ -138,12 +192,17 @@ static int check_replacement(const struct iom_backend *backend)
 		return iom_error(-ERANGE,
 				 "the only other DMA window would take the place of the default "
 				 "one, which the kernel lets go only if it begins at 0");
-	if (!iom_records_next(&s->records, 0, UINT64_MAX, &record))
-		return 0;
-	return iom_error(-EBUSY,
-			 "the default DMA window would have to be replaced, but IOVA 0x%" PRIx64
-			 " is mapped in it",
-			 record.map.iova);
+	if (s->slots[0].made)
+		return iom_error(-ERANGE, "the only other DMA window would take the place of one "
+					  "that was made for a request");
+	for (i = 0; i < s->held.n; i++)
+		if (s->held.v[i].start < s->info.first.size)
+			return iom_error(
+				-EBUSY,
+				"the default DMA window would have to be replaced, but IOVA "
+				"0x%" PRIx64 " was requested in it",
+				s->held.v[i].start);
+	return iom_spapr_check_unused(s, &s->info.first);
 }
 
 static int make_plan(const struct iom_backend *backend, const struct iom_backend_wish *wish,
@@ -166,42 +225,45 @@ static int make_plan(const struct iom_backend *backend, const struct iom_backend
 int iom_spapr_add_aperture(struct iom_backend *backend, const struct iom_backend_wish *wish)
 {
 	struct iom_spapr *s = backend->priv;
-	struct iom_window_plan plan = { 0 };
-	struct iom_window window;
+	struct iom_spapr_slot slot = { .made = true };
+	const struct iom_window *window;
+	size_t i;
 	int ret;
 
-	ret = make_plan(backend, wish, &plan);
+	ret = make_plan(backend, wish, &slot.plan);
 	if (ret < 0) {
 		/* what is mapped may go again */
 		if (ret != -EBUSY)
 			s->refused = *wish;
 		return ret;
 	}
-	ret = create_everywhere(backend, &plan, &window);
+	i = slot.plan.replaces_first ? 0 : 1;
+	iom_spapr_note(s);
+	ret = iom_spapr_change(backend, i, &slot);
 	if (ret < 0) {
 		s->failed = true;
 		return ret;
 	}
-	s->windows[plan.replaces_first ? 0 : 1] = window;
-	s->has_second = true;
-	s->made = plan;
+	window = &s->slots[i].window;
 	iom_log(backend->log, IOM_LOG_INFO,
 		"DMA window at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, pages of 0x%" PRIx64,
-		window.start, window.size, UINT64_C(1) << window.page_shift);
+		window->start, window->size, UINT64_C(1) << window->page_shift);
 	return 0;
 }
 
 void iom_spapr_undo_aperture(struct iom_backend *backend)
 {
 	struct iom_spapr *s = backend->priv;
-	struct iom_window *window = &s->windows[s->made.replaces_first ? 0 : 1];
-	struct iom_spapr_container *c;
+	size_t i;
 
-	for (c = s->containers; c; c = c->next)
-		if (remove_from(backend, c, &s->made, window) < 0)
+	for (i = 0; i < IOM_SPAPR_WINDOWS; i++) {
+		if (iom_same_window(&s->slots[i].window, &s->before[i].window))
+			continue;
+		if (iom_spapr_change(backend, i, &s->before[i]) < 0) {
+			iom_log(backend->log, IOM_LOG_ERROR, "%s", iom_errmsg());
 			s->failed = true;
-	*window = s->made.replaces_first ? s->info.first : (struct iom_window){ 0 };
-	s->has_second = false;
+		}
+	}
 }
 
 /* ---- Apertures -------------------------------------------------------------------------------- */
@@ -215,7 +277,7 @@ static int add_window(const struct iom_spapr *s, const struct iom_window *window
 {
 	uint64_t last = window->start + window->size - 1;
 	uint64_t pages = UINT64_C(1) << window->page_shift;
-	uint64_t hole = s->info.first.start + s->info.first.size;
+	uint64_t hole = iom_spapr_hole(&s->info);
 	int ret;
 
 	if (window->start >= hole || last < hole)
@@ -233,8 +295,8 @@ int iom_spapr_apertures(struct iom_backend *backend, struct iom_aperture_set *se
 	size_t i;
 
 	for (i = 0; i < IOM_SPAPR_WINDOWS && !ret; i++)
-		if (s->windows[i].size)
-			ret = add_window(s, &s->windows[i], set);
+		if (s->slots[i].window.size)
+			ret = add_window(s, &s->slots[i].window, set);
 	if (ret < 0)
 		iom_aperture_free(set);
 	return ret;
