@@ -47,6 +47,11 @@ void iom_error_append(const char *fmt, ...)
 	va_end(ap);
 }
 
+const char *iom_error_text(int answer)
+{
+	return strerror(answer < 0 ? -answer : answer);
+}
+
 void iom_error_keep(struct iom_kept_error *kept)
 {
 	memcpy(kept->sentence, sentence, sizeof(sentence));

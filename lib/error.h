@@ -14,6 +14,9 @@
 void iom_error_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void iom_error_set_prefix(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The system's words for a kernel's answer, negative, or positive as SPAPR's may be. */
+const char *iom_error_text(int answer);
+
 /* Add to the end of it. */
 void iom_error_append(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -3,8 +3,6 @@
 
 #include "radix.h"
 
-#define FOUR_GIB (UINT64_C(1) << 32)
-
 /* A congruence modulo more than this would only waste address space. */
 #define LARGEST_PAGE (UINT64_C(1) << 30)
 
@@ -55,8 +53,8 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 
 	if (first < IOM_UNIT)
 		first = iom_smallest_page(a->page_sizes);
-	if (high && first < FOUR_GIB)
-		first = FOUR_GIB;
+	if (high && first < IOM_FOUR_GIB)
+		first = IOM_FOUR_GIB;
 	if (last > place->limit)
 		last = place->limit;
 	if (first > last)

@@ -58,7 +58,7 @@ static int explain_bind(const struct iom_sys *sys, const struct iom_backend_devi
 		return iom_error(-ENOMEM, "the kernel has no memory to open the device");
 	default:
 		return iom_error(-EIO, "the kernel does not bind it to an iommufd: %s",
-				 strerror(err < 0 ? -err : err));
+				 iom_error_text(err));
 	}
 }
 
@@ -80,7 +80,7 @@ static int explain_attach(const struct iom_backend_device *dev, int err)
 		return iom_error(-ENOMEM, "the kernel has no memory to attach the device");
 	default:
 		return iom_error(-EIO, "the kernel does not attach it to the address space: %s",
-				 strerror(err < 0 ? -err : err));
+				 iom_error_text(err));
 	}
 }
 

@@ -43,8 +43,7 @@ static int open_ioas(struct iom_backend *backend, struct iommufd *u)
 	if (ret) {
 		iom_sys_close(backend->sys, fd);
 		return iom_error(ret == -ENOMEM ? ret : -EIO,
-				 "the kernel makes no I/O address space: %s",
-				 strerror(ret < 0 ? -ret : ret));
+				 "the kernel makes no I/O address space: %s", iom_error_text(ret));
 	}
 	u->fd = fd;
 	u->ioas = arg.out_ioas_id;
@@ -176,7 +175,7 @@ static int iommufd_hold(struct iom_backend *backend, const struct iom_aperture_s
 	if (ret)
 		return iom_error(ret == -ENOMEM ? ret : -EIO,
 				 "the kernel does not keep a requested aperture: %s",
-				 strerror(ret < 0 ? -ret : ret));
+				 iom_error_text(ret));
 	return 0;
 }
 

@@ -11,8 +11,6 @@
 
 #define SECOND_START (UINT64_C(1) << 59)
 
-#define FOUR_GIB (UINT64_C(1) << 32)
-
 /* What one table of a level may take: the largest contiguous allocation of the kernel. */
 #define TABLE_SHIFT_MAX 24
 #define ENTRY_SHIFT 3
@@ -28,11 +26,6 @@ static int check_machine(const struct iom_sys *sys)
 	if (iom_power_machine(sys) == IOM_POWER_NV)
 		return 0;
 	return iom_error(-EOPNOTSUPP, "this is no PowerNV machine");
-}
-
-static unsigned int shift_of(uint64_t power)
-{
-	return 63 - (unsigned int)__builtin_clzll(power);
 }
 
 /* As pnv_pci_ioda2_table_alloc_pages() in the kernel checks it. */
@@ -62,8 +55,8 @@ static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int e
 static int make_plan(const struct iom_spapr_info *info, uint64_t base, uint64_t start,
 		     uint64_t size, uint64_t page, struct iom_window_plan *plan)
 {
-	unsigned int levels =
-		levels_for(info, shift_of(size) - shift_of(page), shift_of(page), shift_of(base));
+	unsigned int levels = levels_for(info, iom_shift_of(size) - iom_shift_of(page),
+					 iom_shift_of(page), iom_shift_of(base));
 
 	if (!levels)
 		return iom_error(-ERANGE,
@@ -72,7 +65,7 @@ static int make_plan(const struct iom_spapr_info *info, uint64_t base, uint64_t 
 				 "pages",
 				 size, page);
 	*plan = (struct iom_window_plan){
-		.window = { .start = start, .size = size, .page_shift = shift_of(page) },
+		.window = { .start = start, .size = size, .page_shift = iom_shift_of(page) },
 		.levels = levels,
 		.replaces_first = !start,
 	};
@@ -95,9 +88,9 @@ static int plan_first(const struct iom_spapr_info *info, const struct iom_backen
 	while (size && size - 1 > wish->reach)
 		size >>= 1;
 	/* up to 4 GiB, what lies above the default window's end is no memory */
-	if (size <= FOUR_GIB)
+	if (size <= IOM_FOUR_GIB)
 		size = info->first.size;
-	if (!page || (size == info->first.size && shift_of(page) == info->first.page_shift))
+	if (!page || (size == info->first.size && iom_shift_of(page) == info->first.page_shift))
 		return iom_error(-ERANGE,
 				 "no DMA window that the device can reach is better than the "
 				 "default one");
@@ -125,16 +118,16 @@ static int size_first(const struct iom_spapr_info *info, const struct iom_backen
 	uint64_t hole = iom_spapr_hole(info), start = room->start, last;
 
 	if (room->anywhere)
-		start = room->length < hole ? page : FOUR_GIB;
+		start = room->length < hole ? page : IOM_FOUR_GIB;
 	if (room->length > SECOND_START - start)
 		return iom_error(-ERANGE, "DMA window 0 ends at 0x%" PRIx64 " at the latest",
 				 SECOND_START);
 	last = start + room->length - 1;
-	if (last >= hole && start < FOUR_GIB)
+	if (last >= hole && start < IOM_FOUR_GIB)
 		return iom_error(-ERANGE,
 				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64
 				 " is the bridge's own; request what lies below and above it",
-				 hole, FOUR_GIB - 1);
+				 hole, IOM_FOUR_GIB - 1);
 	if (last > reach)
 		return iom_error(-ERANGE, "the narrowest device drives IOVAs up to 0x%" PRIx64,
 				 reach);

@@ -51,7 +51,7 @@ static void plan_window(const struct iom_spapr_info *info, uint64_t size, uint64
 	if (page == UINT64_C(1) << first->page_shift && size <= first->size)
 		size = 2 * iom_round_up(first->size);
 	*plan = (struct iom_window_plan){
-		.window = { .size = size, .page_shift = 63 - (unsigned int)__builtin_clzll(page) },
+		.window = { .size = size, .page_shift = iom_shift_of(page) },
 		.levels = 1,
 		.start_is_free = true,
 		.replaces_first = only,

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <linux/vfio.h>
 
@@ -45,7 +44,7 @@ static int explain_join(const struct iom_vfio_group *group, int err)
 				 group->number);
 	default:
 		return iom_error(-EIO, "the kernel does not attach group %u: %s", group->number,
-				 strerror(err < 0 ? -err : err));
+				 iom_error_text(err));
 	}
 }
 
@@ -57,7 +56,7 @@ static int read_info(const struct iom_sys *sys, struct iom_spapr_container *c)
 	ret = iom_sys_ioctl(sys, c->vfio.container, VFIO_IOMMU_SPAPR_TCE_GET_INFO, &arg);
 	if (ret)
 		return iom_error(-EIO, "the kernel does not describe the DMA windows: %s",
-				 strerror(ret < 0 ? -ret : ret));
+				 iom_error_text(ret));
 	c->info = (struct iom_spapr_info){
 		.first = { arg.dma32_window_start, arg.dma32_window_size, DEFAULT_PAGE_SHIFT },
 		.page_sizes = arg.ddw.pgsizes,
@@ -194,7 +193,7 @@ int iom_spapr_create_window(const struct iom_sys *sys, struct iom_spapr_containe
 				 "the kernel makes no DMA window of 0x%" PRIx64
 				 " bytes with pages of 0x%" PRIx64 ": %s%s",
 				 window->size, UINT64_C(1) << window->page_shift,
-				 strerror(ret < 0 ? -ret : ret), hint(ret));
+				 iom_error_text(ret), hint(ret));
 	window->start = arg.start_addr;
 	return 0;
 }
@@ -212,7 +211,7 @@ int iom_spapr_remove_window(const struct iom_sys *sys, struct iom_spapr_containe
 	if (ret)
 		return iom_error(-EIO,
 				 "the kernel does not remove the DMA window at 0x%" PRIx64 ": %s",
-				 window->start, strerror(ret < 0 ? -ret : ret));
+				 window->start, iom_error_text(ret));
 	return 0;
 }
 
@@ -254,7 +253,7 @@ static int explain_settle(const struct iom_sys *sys, const struct iom_window *fi
 				 "driver, as dmesg tells; boot with disable_ddw, which is for the "
 				 "kernel's drivers only");
 	return iom_error(-EIO, "the kernel does not make the default DMA window: %s",
-			 strerror(err < 0 ? -err : err));
+			 iom_error_text(err));
 }
 
 /*
@@ -324,7 +323,6 @@ int iom_spapr_unmap(const struct iom_sys *sys, struct iom_spapr_container *c,
 		return outside(iova, length);
 	ret = unmap(sys, c, iova, length);
 	if (ret)
-		return iom_error(-EIO, "the kernel refuses to unmap: %s",
-				 strerror(ret < 0 ? -ret : ret));
+		return iom_error(-EIO, "the kernel refuses to unmap: %s", iom_error_text(ret));
 	return 0;
 }

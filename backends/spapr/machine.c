@@ -46,7 +46,7 @@ uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most)
 {
 	uint64_t pages = most ? page_sizes & (most | (most - 1)) : 0;
 
-	return pages ? UINT64_C(1) << (63 - __builtin_clzll(pages)) : 0;
+	return pages ? UINT64_C(1) << iom_shift_of(pages) : 0;
 }
 
 uint64_t iom_round_up(uint64_t x)

@@ -14,6 +14,12 @@ enum iom_power_machine {
 /* As the device tree's root says. */
 enum iom_power_machine iom_power_machine(const struct iom_sys *sys);
 
+/* The number of the highest bit that is set. */
+static inline unsigned int iom_shift_of(uint64_t x)
+{
+	return 63 - (unsigned int)__builtin_clzll(x);
+}
+
 /* The largest of the page sizes, a bit each, that is not above most; 0 if none is. */
 uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most);
 

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <linux/vfio.h>
 
@@ -216,7 +215,7 @@ static int explain_register(const struct iom_sys *sys, uint64_t va, uint64_t len
 				 va, length);
 	default:
 		return iom_error(-EIO, "the kernel does not register memory: %s",
-				 strerror(err < 0 ? -err : err));
+				 iom_error_text(err));
 	}
 }
 
@@ -356,8 +355,7 @@ static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_
 	/* it goes with the container */
 	entry->lost = true;
 	entry->uses++;
-	return iom_error(-EIO, "the kernel does not unregister memory: %s",
-			 strerror(ret < 0 ? -ret : ret));
+	return iom_error(-EIO, "the kernel does not unregister memory: %s", iom_error_text(ret));
 }
 
 static int release(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end)

@@ -7,8 +7,6 @@
 #include "lib/error.h"
 #include "spapr.h"
 
-#define FOUR_GIB (UINT64_C(1) << 32)
-
 bool iom_same_window(const struct iom_window *a, const struct iom_window *b)
 {
 	return a->start == b->start && a->size == b->size && a->page_shift == b->page_shift;
@@ -283,8 +281,8 @@ static int add_window(const struct iom_spapr *s, const struct iom_window *window
 	if (window->start >= hole || last < hole)
 		return iom_aperture_add(set, window->start, last, pages, 0);
 	ret = iom_aperture_add(set, window->start, hole - 1, pages, 0);
-	if (!ret && last >= FOUR_GIB)
-		ret = iom_aperture_add(set, FOUR_GIB, last, pages, 0);
+	if (!ret && last >= IOM_FOUR_GIB)
+		ret = iom_aperture_add(set, IOM_FOUR_GIB, last, pages, 0);
 	return ret;
 }
 

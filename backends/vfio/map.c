@@ -24,15 +24,14 @@ int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left)
 	default:
 		*left = err > 0;
 		return iom_error(-EIO, "the kernel refuses IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": %s",
-				 map->iova, map->length, strerror(err < 0 ? -err : err));
+				 map->iova, map->length, iom_error_text(err));
 	}
 }
 
 int iom_vfio_check_unmap(int answer, uint64_t unmapped, uint64_t least, uint64_t most)
 {
 	if (answer)
-		return iom_error(-EIO, "the kernel refuses to unmap: %s",
-				 strerror(answer < 0 ? -answer : answer));
+		return iom_error(-EIO, "the kernel refuses to unmap: %s", iom_error_text(answer));
 	if (unmapped < least || unmapped > most)
 		return iom_error(-EIO,
 				 "the kernel unmapped 0x%" PRIx64 " bytes where 0x%" PRIx64
