@@ -34,6 +34,7 @@ static void free_domain(struct iom_domain *dom)
 {
 	free_files(dom);
 	iom_requests_free(dom);
+	iom_aperture_free(&dom->reported);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
 	iom_pool_destroy(&dom->pool);

@@ -50,10 +50,11 @@ struct iom_domain {
 	pthread_rwlock_t topology;
 	struct iom_backend *backend; /* NULL until the first attach that succeeds */
 	struct iom_device *devices;
-	struct iom_request *requests; /* of apertures */
-	bool holds;                   /* the backend holds, or has held, requested apertures */
-	struct iom_aperture_set apertures;
-	struct iom_aperture_set automatic; /* these, less what PCI functions and bridges decode */
+	struct iom_request *requests;      /* of apertures */
+	bool holds;                        /* the backend holds, or has held, requested apertures */
+	struct iom_aperture_set reported;  /* by the backend */
+	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
+	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	uint64_t reach;                    /* of the narrowest device */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */
 	char *refusal; /* what the last attach that failed left to say, or NULL */

@@ -49,7 +49,7 @@ static int check_arguments(const struct iom_map_request *rq, const struct iom_ma
 static int check_fixed(const struct iom_domain *dom, const struct iom_map_request *rq)
 {
 	uint64_t last = rq->iova + rq->length - 1, page;
-	const struct iom_aperture *a;
+	const struct iom_aperture *a, *reported;
 
 	if (last < rq->iova)
 		return iom_error(-ERANGE, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " runs past 2^64",
@@ -66,11 +66,14 @@ static int check_fixed(const struct iom_domain *dom, const struct iom_map_reques
 				 " does not lie within one aperture; iom_apertures() lists them",
 				 rq->iova, last);
 	page = iom_smallest_page(a->page_sizes);
+	reported = iom_aperture_containing(&dom->reported, rq->iova, last);
 	if ((rq->va | rq->length | rq->iova) & (page - 1))
 		return iom_error(-EINVAL,
 				 "address, length and IOVA must be multiples of %" PRIu64
 				 " in the aperture at 0x%" PRIx64,
 				 page, a->start);
+	/* a requested aperture may have units larger than the IOMMU's own pages */
+	page = iom_smallest_page(reported->page_sizes);
 	if (rq->backing < page)
 		return iom_error(-EINVAL,
 				 "the memory has pages of %" PRIu64
@@ -91,12 +94,12 @@ static int check_here(const struct iom_domain *dom, const struct iom_map_request
 		return iom_error(-EINVAL,
 				 "address, length and a fixed IOVA must be multiples of %" PRIu64,
 				 dom->page_size);
-	if (rq->backing < dom->page_size)
+	if (rq->backing < iom_aperture_unit(&dom->reported))
 		return iom_error(-EINVAL,
 				 "the memory has pages of %" PRIu64
 				 " bytes, and the IOMMU's smallest here is %" PRIu64
 				 "; use huge pages, or expect smaller ones (expect_page)",
-				 rq->backing, dom->page_size);
+				 rq->backing, iom_aperture_unit(&dom->reported));
 	return rq->flags & IOM_MAP_FIXED ? check_fixed(dom, rq) : 0;
 }
 

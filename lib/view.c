@@ -11,6 +11,7 @@
 
 void iom_view_free(struct iom_view *view)
 {
+	iom_aperture_free(&view->reported);
 	iom_aperture_free(&view->apertures);
 	iom_aperture_free(&view->automatic);
 }
@@ -57,11 +58,13 @@ int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices
 	int ret;
 
 	*view = (struct iom_view){ .reach = narrowest(devices) };
-	ret = dom->backend->ops->apertures(dom->backend, &view->apertures);
+	ret = dom->backend->ops->apertures(dom->backend, &view->reported);
 	if (!ret)
-		ret = iom_aperture_normalize(&view->apertures);
-	if (!ret && !view->apertures.n)
+		ret = iom_aperture_normalize(&view->reported);
+	if (!ret && !view->reported.n)
 		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
+	if (!ret)
+		ret = iom_aperture_copy(&view->reported, &view->apertures);
 	if (!ret)
 		ret = iom_requests_apply(dom, view);
 	if (!ret)
@@ -175,8 +178,10 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 		return ret;
 	log_apertures(dom, "aperture", &view->apertures);
 	log_apertures(dom, "automatic IOVAs", &view->automatic);
+	iom_aperture_free(&dom->reported);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
+	dom->reported = view->reported;
 	dom->apertures = view->apertures;
 	dom->automatic = view->automatic;
 	dom->reach = view->reach;

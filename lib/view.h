@@ -9,7 +9,8 @@
 #include "domain.h"
 
 struct iom_view {
-	struct iom_aperture_set apertures; /* as the backend reports them */
+	struct iom_aperture_set reported;  /* by the backend */
+	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	uint64_t page_size;
 	uint64_t reach; /* the last IOVA that all devices can drive */
