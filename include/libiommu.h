@@ -31,11 +31,11 @@
  *	-E2BIG       an options struct has a non-zero member that this version does not know
  *	-ERANGE      the IOVA range is not one that all attached devices can reach: outside of every
  *	             aperture, across a hole, above a limit, past the end of the address space; the
- *	             call would fail in an empty domain too
+ *	             call would fail if nothing were mapped, too
  *	-EEXIST      the memory is mapped in this domain already, other than as an alias; or the fixed
  *	             IOVA range is mapped, quarantined or requested; in whole or in part
  *	-ENOENT      nothing is mapped there, or the region was unmapped before; no such request
- *	-ENOSPC      no free IOVA range is large enough, though one would be in an empty domain; or the
+ *	-ENOSPC      no free IOVA range is large enough, though one would be if nothing were mapped; or the
  *	             kernel's limit on the number of mappings is reached
  *	-ENOMEM      no memory: RLIMIT_MEMLOCK is too small (the sentence has need and limit), or the
  *	             heap is exhausted
@@ -306,9 +306,9 @@ struct iom_aperture_opts {
  * the window: one that is there and has these very pages; else one that is made for it, perhaps in
  * the place of another in which nothing is mapped and whose requests it can serve as well; else one
  * that is there and has smaller pages.  PowerNV has one window at 0 (leave out the bridge's own hole
- * below 4 GiB, which iom_apertures() shows: ask for what lies below and above it) and one at 2^59.
- * pSeries has its default window, which stays as it is, and one other, where the hypervisor puts it.
- * What a window has beyond the request serves automatic IOVAs.
+ * below 4 GiB, which iom_apertures() shows: ask for what lies below and above it, before anything is
+ * mapped there) and one at 2^59.  pSeries has its default window, which stays as it is, and one
+ * other, where the hypervisor puts it.  What a window has beyond the request serves automatic IOVAs.
  *
  * A range across a hole is refused, and the sentence names the hole.  Anywhere means: above 4 GiB if
  * there is room, never in page 0, and not where a PCI function or bridge decodes memory; a fixed
@@ -317,9 +317,9 @@ struct iom_aperture_opts {
  * -EINVAL (opts is NULL or opts->size; length 0; page; alignment to the page; unknown flags; start
  * without IOM_APERTURE_FIXED), -E2BIG, -ERANGE (outside of every aperture, across a hole, past what
  * the narrowest device can drive or 2^64; the IOMMU's pages are larger; no such window can be made),
- * -EEXIST (it has to do with another request, or with what is mapped or quarantined), -ENOSPC (no
- * free range is large enough, though one would be in an empty domain), -EBUSY (POWER: a mapping is
- * in a window that would have to go), -ENOMEM, -EMFILE, -EIO, -EPERM.
+ * -EEXIST (it meets another request, or what is mapped or quarantined), -ENOSPC (no free range is
+ * large enough, though one would be if nothing were mapped), -EBUSY (POWER: a mapping or another request
+ * is in a window that would have to go), -ENOMEM, -EMFILE, -EIO, -EPERM.
  */
 int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts *opts,
 			 uint64_t *id);

@@ -156,3 +156,14 @@ uint64_t iom_aperture_unit(const struct iom_aperture_set *set)
 			unit = iom_smallest_page(set->v[i].page_sizes);
 	return unit;
 }
+
+uint64_t iom_aperture_coarsest(const struct iom_aperture_set *set)
+{
+	uint64_t unit = 0;
+	size_t i;
+
+	for (i = 0; i < set->n; i++)
+		if (iom_smallest_page(set->v[i].page_sizes) > unit)
+			unit = iom_smallest_page(set->v[i].page_sizes);
+	return unit;
+}

@@ -45,6 +45,9 @@ bool iom_aperture_takes(const struct iom_aperture_set *set, uint64_t start, uint
 /* The smallest page of all: no mapping is smaller; 0 if empty. */
 uint64_t iom_aperture_unit(const struct iom_aperture_set *set);
 
+/* The largest of the apertures' smallest pages. */
+uint64_t iom_aperture_coarsest(const struct iom_aperture_set *set);
+
 /* The smallest page size of an aperture. */
 static inline uint64_t iom_smallest_page(uint64_t page_sizes)
 {

@@ -55,6 +55,7 @@ struct iom_domain {
 	struct iom_aperture_set reported;  /* by the backend */
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
+	uint64_t coarsest;                 /* unit of an aperture */
 	uint64_t reach;                    /* of the narrowest device */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */
 	char *refusal; /* what the last attach that failed left to say, or NULL */

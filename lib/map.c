@@ -342,7 +342,7 @@ static int read_backing(const struct iom_domain *dom, struct iom_map_request *rq
 	uint64_t done;
 	int ret;
 
-	rq->backing = dom->page_size;
+	rq->backing = dom->coarsest;
 	for (done = 0; iom_needs_backing(dom) && done < rq->length; done += run.length) {
 		ret = iom_page_run(dom->sys, rq->va + done, rq->length - done, &run);
 		if (ret < 0)

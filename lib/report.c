@@ -7,6 +7,7 @@
 
 #include "domain.h"
 #include "error.h"
+#include "request.h"
 
 #define COUNTERS_FIRST sizeof(struct iom_counters)
 #define COUNTERS_SANE 4096 /* a size above was never set */
@@ -163,6 +164,22 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 		add(text, "entries: at most %" PRIu64 " kernel mappings\n", limit);
 }
 
+static void add_requests(struct text *text, const struct iom_domain *dom)
+{
+	const struct iom_request *rq;
+
+	for (rq = dom->requests; rq; rq = rq->next) {
+		if (rq->granted)
+			continue;
+		add(text, "requested, for an attach to answer: ");
+		if (rq->room.anywhere)
+			add(text, "0x%" PRIx64 " bytes anywhere\n", rq->room.length);
+		else
+			add(text, "0x%" PRIx64 " to 0x%" PRIx64 "\n", rq->room.start,
+			    rq->room.start + rq->room.length - 1);
+	}
+}
+
 int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 {
 	struct text text = { .buf = buf, .n = n };
@@ -178,6 +195,7 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 		add(&text, "%s", dom->reasons);
 	if (dom->refusal)
 		add(&text, "refused: %s\n", dom->refusal);
+	add_requests(&text, dom);
 	if (dom->devices)
 		add_limits(&text, dom);
 	pthread_rwlock_unlock(&lockable(dom)->topology);

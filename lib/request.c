@@ -436,6 +436,7 @@ static int release(struct iom_domain *dom, uint64_t id)
 		ret = let_go(dom);
 	if (ret < 0) {
 		*link = rq;
+		iom_requests_revoke(dom);
 		return ret;
 	}
 	free(rq);

@@ -30,6 +30,8 @@ int iom_requests_reserve(const struct iom_domain *dom, struct iom_view *view);
 int iom_requests_grant(struct iom_domain *dom, const struct iom_device *devices,
 		       struct iom_view *view);
 void iom_requests_keep(struct iom_domain *dom);
+
+/* Take back what was granted since, and have the backend hold what is left. */
 void iom_requests_revoke(struct iom_domain *dom);
 
 /* Whether one has been granted: the next attach must have it at the same place. */

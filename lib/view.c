@@ -76,6 +76,7 @@ int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices
 		return ret;
 	}
 	view->page_size = iom_aperture_unit(&view->apertures);
+	view->coarsest = iom_aperture_coarsest(&view->apertures);
 	return 0;
 }
 
@@ -185,6 +186,7 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->apertures = view->apertures;
 	dom->automatic = view->automatic;
 	dom->reach = view->reach;
+	dom->coarsest = view->coarsest;
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 	return 0;
 }

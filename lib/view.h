@@ -13,7 +13,8 @@ struct iom_view {
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	uint64_t page_size;
-	uint64_t reach; /* the last IOVA that all devices can drive */
+	uint64_t coarsest; /* unit of an aperture */
+	uint64_t reach;    /* the last IOVA that all devices can drive */
 };
 
 /* With these devices, which the backend has attached; on failure the view is empty. */

@@ -143,7 +143,7 @@ static int plan_room(const struct iom_spapr_info *info, const struct iom_backend
 	uint64_t page, size;
 	int ret;
 
-	ret = iom_window_page(info, expected, room, &page);
+	ret = iom_window_page(info, room, &page);
 	if (ret < 0)
 		return ret;
 	if (room->anywhere)

@@ -89,9 +89,10 @@ static int plan_room(const struct iom_spapr_info *info, const struct iom_backend
 	uint64_t page, size;
 	int ret;
 
-	ret = iom_window_page(info, expected, room, &page);
+	ret = iom_window_page(info, room, &page);
 	if (ret < 0)
 		return ret;
+	(void)expected;
 	if (!room->anywhere && room->start < SECOND_LEAST)
 		return iom_error(-ERANGE,
 				 "on pSeries there is the default DMA window, at 0x%" PRIx64

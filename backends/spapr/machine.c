@@ -54,21 +54,15 @@ uint64_t iom_round_up(uint64_t x)
 	return x <= 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(x - 1));
 }
 
-int iom_window_page(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
-		    const struct iom_backend_room *room, uint64_t *page)
+int iom_window_page(const struct iom_spapr_info *info, const struct iom_backend_room *room,
+		    uint64_t *page)
 {
-	uint64_t wanted = room->page ? room->page : plan->base;
-
-	if (room->page && !(info->page_sizes & wanted))
+	if (room->page & ~info->page_sizes)
 		return iom_error(-ERANGE,
 				 "the bridge makes no DMA window with pages of 0x%" PRIx64
 				 " (its page sizes: 0x%" PRIx64 ")",
-				 wanted, info->page_sizes);
-	wanted = iom_largest_page(info->page_sizes, wanted);
-	if (!wanted)
-		return iom_error(-ERANGE, "the bridge makes no DMA window with pages as small as "
-					  "the system's");
-	*page = wanted;
+				 room->page, info->page_sizes);
+	*page = room->page ? room->page : iom_smallest_page(info->page_sizes);
 	return 0;
 }
 

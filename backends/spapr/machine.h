@@ -26,9 +26,9 @@ uint64_t iom_largest_page(uint64_t page_sizes, uint64_t most);
 /* The least power of two that is not below x; x is at most 2^63. */
 uint64_t iom_round_up(uint64_t x);
 
-/* The page of a window that is asked for, or the system's if any will do; -ERANGE if there is none. */
-int iom_window_page(const struct iom_spapr_info *info, const struct iom_backend_plan *plan,
-		    const struct iom_backend_room *room, uint64_t *page);
+/* The page of a window that is asked for, the smallest if any will do; -ERANGE if there is none. */
+int iom_window_page(const struct iom_spapr_info *info, const struct iom_backend_room *room,
+		    uint64_t *page);
 
 /*
  * The size of a window for what is expected, and for a wish for which there was no room: a power of
