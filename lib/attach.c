@@ -140,23 +140,6 @@ fail:
 	return ret;
 }
 
-/* What the caller expects is made at once; where it cannot be, what there is must do. */
-static void widen_as_expected(struct iom_domain *dom)
-{
-	const struct iom_backend_wish wish = {
-		.backing = dom->backend->plan.page,
-		.reach = dom->reach,
-	};
-	const struct iom_backend_plan *plan = &dom->backend->plan;
-	struct iom_kept_error kept;
-
-	if (!dom->backend->ops->wants_aperture || !(plan->bytes_stated || plan->page_stated))
-		return;
-	iom_error_keep(&kept);
-	(void)iom_view_widen(dom, &wish);
-	iom_error_restore(&kept);
-}
-
 /* The backend's attach, and all that may yet refuse the device after it. */
 static int attach_to(struct iom_domain *dom, struct iom_backend *backend, struct iom_device *dev)
 {
@@ -169,7 +152,7 @@ static int attach_to(struct iom_domain *dom, struct iom_backend *backend, struct
 	if (ret < 0)
 		backend->ops->detach(backend, &dev->base);
 	else
-		widen_as_expected(dom);
+		iom_view_widen_as_expected(dom);
 	return ret;
 }
 

@@ -174,11 +174,12 @@ static int place(struct iom_domain *dom, const struct iom_device *devices, struc
 			kept.sentence);
 		return 0;
 	}
-	if (ret == -ERANGE || ret == -ENOSPC) {
-		iom_error_restore(&kept);
-		return made;
-	}
-	return ret;
+	if (ret == -ENOSPC)
+		iom_error_append("; no other aperture: %s", kept.sentence);
+	if (ret != -ERANGE)
+		return ret;
+	iom_error_restore(&kept);
+	return made;
 }
 
 static int grant(struct iom_domain *dom, const struct iom_device *devices, struct iom_request *rq,
@@ -205,18 +206,50 @@ void iom_requests_keep(struct iom_domain *dom)
 		rq->fresh = false;
 }
 
-void iom_requests_revoke(struct iom_domain *dom)
+/* Make what there is now the domain's own. */
+static int refresh(struct iom_domain *dom)
+{
+	struct iom_view view;
+	int ret;
+
+	ret = iom_view_read(dom, dom->devices, &view);
+	if (ret < 0)
+		return ret;
+	ret = iom_view_commit(dom, &view);
+	if (ret < 0)
+		iom_view_free(&view);
+	else
+		iom_view_raise_granule(dom, &view);
+	return ret;
+}
+
+/* Have the backend hold what it held before something failed; it may let go of more than that. */
+static void hold_again(struct iom_domain *dom)
 {
 	struct iom_kept_error kept;
-	struct iom_request *rq;
+	int ret;
 
 	iom_error_keep(&kept);
-	for (rq = dom->requests; rq; rq = rq->next)
-		if (rq->fresh)
-			rq->granted = rq->fresh = false;
-	if (hold(dom) < 0)
+	ret = hold(dom);
+	if (!ret && dom->devices)
+		ret = refresh(dom);
+	if (ret < 0)
 		iom_log(&dom->log, IOM_LOG_WARN, "after a request that failed: %s", iom_errmsg());
 	iom_error_restore(&kept);
+}
+
+void iom_requests_revoke(struct iom_domain *dom)
+{
+	struct iom_request *rq;
+	bool any = false;
+
+	for (rq = dom->requests; rq; rq = rq->next) {
+		any |= rq->fresh;
+		if (rq->fresh)
+			rq->granted = rq->fresh = false;
+	}
+	if (any)
+		hold_again(dom);
 }
 
 /* Fixed ones first: those that may lie anywhere make room for them. */
@@ -400,23 +433,18 @@ int iom_aperture_granted(const struct iom_domain *dom, uint64_t id, struct iom_a
 static int let_go(struct iom_domain *dom)
 {
 	struct iom_kept_error kept;
-	struct iom_view view;
 	int ret;
 
 	ret = hold(dom);
 	if (ret < 0)
 		return ret;
-	ret = iom_view_read(dom, dom->devices, &view);
-	if (!ret) {
-		ret = iom_view_commit(dom, &view);
-		if (ret < 0)
-			iom_view_free(&view);
-	}
-	if (ret < 0 && dom->backend->ops->undo_aperture) {
-		iom_error_keep(&kept);
+	ret = refresh(dom);
+	iom_error_keep(&kept);
+	if (!ret)
+		iom_view_widen_as_expected(dom);
+	else if (dom->backend->ops->undo_aperture)
 		dom->backend->ops->undo_aperture(dom->backend);
-		iom_error_restore(&kept);
-	}
+	iom_error_restore(&kept);
 	return ret;
 }
 
@@ -436,7 +464,7 @@ static int release(struct iom_domain *dom, uint64_t id)
 		ret = let_go(dom);
 	if (ret < 0) {
 		*link = rq;
-		iom_requests_revoke(dom);
+		hold_again(dom);
 		return ret;
 	}
 	free(rq);

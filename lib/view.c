@@ -249,3 +249,19 @@ int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish)
 		iom_view_forget_narrow(dom);
 	return ret;
 }
+
+void iom_view_widen_as_expected(struct iom_domain *dom)
+{
+	const struct iom_backend_wish wish = {
+		.backing = dom->backend->plan.page,
+		.reach = dom->reach,
+	};
+	const struct iom_backend_plan *plan = &dom->backend->plan;
+	struct iom_kept_error kept;
+
+	if (!dom->backend->ops->wants_aperture || !(plan->bytes_stated || plan->page_stated))
+		return;
+	iom_error_keep(&kept);
+	(void)iom_view_widen(dom, &wish);
+	iom_error_restore(&kept);
+}

@@ -39,6 +39,9 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
  */
 int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish);
 
+/* Have it make at once what the caller expects; where it cannot, what there is must do. */
+void iom_view_widen_as_expected(struct iom_domain *dom);
+
 void iom_view_forget_narrow(struct iom_domain *dom);
 
 void iom_view_free(struct iom_view *view);

@@ -111,26 +111,41 @@ static int plan(const struct iom_spapr_info *info, const struct iom_backend_plan
 	return make_plan(info, expected->base, SECOND_START, size, page, plan);
 }
 
+static int no_window(const struct iom_backend_room *room)
+{
+	return iom_error(-ERANGE,
+			 "no DMA window has it: window 0 ends below 0x%" PRIx64
+			 ", window 1, if the bridge has two, begins there (0x%" PRIx64
+			 " bytes were asked for)",
+			 SECOND_START, room->length);
+}
+
 /* In window 0: the bridge's own hole, below 4 GiB, is not to be had. */
 static int size_first(const struct iom_spapr_info *info, const struct iom_backend_room *room,
 		      uint64_t reach, uint64_t page, uint64_t *size)
 {
 	uint64_t hole = iom_spapr_hole(info), start = room->start, last;
+	bool high;
 
+	if (room->length > SECOND_START)
+		return no_window(room);
+	/* below the hole only where the device reaches none above it */
+	high = reach >= IOM_FOUR_GIB && reach - IOM_FOUR_GIB >= room->length - 1;
 	if (room->anywhere)
-		start = room->length < hole ? page : IOM_FOUR_GIB;
-	if (room->length > SECOND_START - start)
-		return iom_error(-ERANGE, "DMA window 0 ends at 0x%" PRIx64 " at the latest",
-				 SECOND_START);
+		start = high ? IOM_FOUR_GIB : page;
+	if (start > SECOND_START - room->length)
+		return no_window(room);
 	last = start + room->length - 1;
+	if (last > reach || (room->anywhere && last >= hole && start < IOM_FOUR_GIB))
+		return iom_error(-ERANGE,
+				 "the narrowest device drives IOVAs up to 0x%" PRIx64
+				 ", and below that there is no room in DMA window 0",
+				 reach);
 	if (last >= hole && start < IOM_FOUR_GIB)
 		return iom_error(-ERANGE,
 				 "IOVA 0x%" PRIx64 " to 0x%" PRIx64
 				 " is the bridge's own; request what lies below and above it",
 				 hole, IOM_FOUR_GIB - 1);
-	if (last > reach)
-		return iom_error(-ERANGE, "the narrowest device drives IOVAs up to 0x%" PRIx64,
-				 reach);
 	*size = last < hole ? info->first.size : iom_round_up(last + 1);
 	return 0;
 }

@@ -20,9 +20,10 @@ static bool contains(const struct iom_window *window, uint64_t start, uint64_t l
  * Whether another window serves, in the place of this one, what was granted in it.  (The hole below
  * 4 GiB is in neither.)
  */
-static int check_granted(const struct iom_window *from, const struct iom_window *to,
+static int check_granted(const struct iom_window *from, const struct iom_window_plan *plan,
 			 const struct iom_aperture_set *granted)
 {
+	const struct iom_window *to = &plan->window;
 	const uint64_t page = UINT64_C(1) << to->page_shift;
 	size_t i;
 
@@ -31,7 +32,8 @@ static int check_granted(const struct iom_window *from, const struct iom_window 
 
 		if (!has(from, a->start))
 			continue;
-		if (!contains(to, a->start, a->last) || iom_smallest_page(a->page_sizes) < page)
+		if (plan->start_is_free || !contains(to, a->start, a->last) ||
+		    iom_smallest_page(a->page_sizes) < page)
 			return iom_error(-EBUSY,
 					 "the DMA window at 0x%" PRIx64
 					 " would have to be replaced, but IOVA 0x%" PRIx64
@@ -52,7 +54,13 @@ static int check_slot(struct iom_spapr *s, const struct iom_spapr_slot *slot,
 		return iom_error(-ERANGE,
 				 "it would take the place of the default window, which the kernel "
 				 "lets go only if it begins at 0");
-	ret = check_granted(&slot->window, &plan->window, granted);
+	if (slot->window.size == plan->window.size &&
+	    slot->window.page_shift == plan->window.page_shift)
+		return iom_error(-ENOSPC,
+				 "the DMA window at 0x%" PRIx64
+				 " is what could be made for it, and has no room left",
+				 slot->window.start);
+	ret = check_granted(&slot->window, plan, granted);
 	return ret < 0 ? ret : iom_spapr_check_unused(s, &slot->window);
 }
 
@@ -73,6 +81,38 @@ static int check_start(struct iom_backend *backend, const struct iom_window *win
 	return ret;
 }
 
+/* How much of a window is granted, up to the end of the last. */
+static uint64_t granted_in(const struct iom_window *window, const struct iom_aperture_set *granted)
+{
+	uint64_t most = 0;
+	size_t i;
+
+	for (i = 0; i < granted->n; i++)
+		if (has(window, granted->v[i].start) && granted->v[i].last - window->start >= most)
+			most = granted->v[i].last - window->start + 1;
+	return most;
+}
+
+/* The window for it; where that takes the place of one that others have a part of, for all. */
+static int plan_room(const struct iom_backend *backend, const struct iom_backend_room *room,
+		     uint64_t reach, const struct iom_aperture_set *granted,
+		     struct iom_window_plan *plan)
+{
+	const struct iom_spapr *s = backend->priv;
+	struct iom_backend_room all = *room;
+	const struct iom_window *there;
+	int ret;
+
+	ret = s->policy->plan_room(&s->info, &backend->plan, room, reach, plan);
+	if (ret < 0 || !room->anywhere)
+		return ret;
+	there = &s->slots[plan->replaces_first ? 0 : 1].window;
+	all.length += granted_in(there, granted);
+	if (all.length == room->length || all.length < room->length)
+		return 0;
+	return s->policy->plan_room(&s->info, &backend->plan, &all, reach, plan);
+}
+
 int iom_spapr_make_room(struct iom_backend *backend, const struct iom_backend_room *room,
 			uint64_t reach, const struct iom_aperture_set *granted)
 {
@@ -83,7 +123,7 @@ int iom_spapr_make_room(struct iom_backend *backend, const struct iom_backend_ro
 
 	ret = iom_spapr_check_failed(s);
 	if (!ret)
-		ret = s->policy->plan_room(&s->info, &backend->plan, room, reach, &to.plan);
+		ret = plan_room(backend, room, reach, granted, &to.plan);
 	if (ret < 0)
 		return ret;
 	slot = to.plan.replaces_first ? 0 : 1;
@@ -140,5 +180,7 @@ int iom_spapr_hold(struct iom_backend *backend, const struct iom_aperture_set *g
 	}
 	iom_aperture_free(&s->held);
 	s->held = held;
+	/* what was refused for what stood in the way may not be any more */
+	s->refused = (struct iom_backend_wish){ 0 };
 	return 0;
 }

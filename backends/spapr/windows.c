@@ -191,8 +191,8 @@ static int check_replacement(const struct iom_backend *backend)
 				 "the only other DMA window would take the place of the default "
 				 "one, which the kernel lets go only if it begins at 0");
 	if (s->slots[0].made)
-		return iom_error(-ERANGE, "the only other DMA window would take the place of one "
-					  "that was made for a request");
+		return iom_error(-EBUSY, "the only other DMA window would take the place of one "
+					 "that was made for a request");
 	for (i = 0; i < s->held.n; i++)
 		if (s->held.v[i].start < s->info.first.size)
 			return iom_error(
@@ -255,9 +255,9 @@ void iom_spapr_undo_aperture(struct iom_backend *backend)
 	size_t i;
 
 	for (i = 0; i < IOM_SPAPR_WINDOWS; i++) {
-		if (iom_same_window(&s->slots[i].window, &s->before[i].window))
-			continue;
-		if (iom_spapr_change(backend, i, &s->before[i]) < 0) {
+		if (iom_same_window(&s->slots[i].window, &s->before[i].window)) {
+			s->slots[i] = s->before[i];
+		} else if (iom_spapr_change(backend, i, &s->before[i]) < 0) {
 			iom_log(backend->log, IOM_LOG_ERROR, "%s", iom_errmsg());
 			s->failed = true;
 		}
