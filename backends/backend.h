@@ -9,7 +9,8 @@
  *
  * Locks: attach, detach, apertures, add_aperture, undo_aperture, unmap_all, close_device and destroy
  * are called with the domain's topology lock held for writing, so alone.  wants_aperture, map and
- * unmap are called with it held for reading: from several threads at once, on disjoint ranges.
+ * unmap are called with it held for reading: from several threads at once, on disjoint ranges.  So
+ * are device_state and recover.
  */
 #ifndef IOM_BACKEND_H
 #define IOM_BACKEND_H
@@ -153,6 +154,17 @@ struct iom_backend_ops {
 	 * (UINT64_MAX: the kernel does not say).
 	 */
 	void (*entries)(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
+
+	/*
+	 * Where the platform stops devices that err: the device's state, one of enum
+	 * iom_device_state, with a sentence unless it works; -ENODEV if it is gone, -EOPNOTSUPP if
+	 * this kernel cannot tell.  And back to IOM_DEVICE_WORKS, with all of its group, by one of
+	 * IOM_RECOVER_*: the backend sees to it that there is one at a time of each group.  NULL,
+	 * both: it does not stop them.
+	 */
+	int (*device_state)(struct iom_backend *backend, const struct iom_backend_device *dev);
+	int (*recover)(struct iom_backend *backend, const struct iom_backend_device *dev,
+		       unsigned int flags);
 
 	/* Close what attach left open for the next device. */
 	void (*destroy)(struct iom_backend *backend);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 # Built as a user would build them: public header, own folder, and nothing of ours but libiommu.
-example_programs = %D%/nvme_poll
+example_programs = %D%/nvme_poll %D%/vmm_replay
 
 %C%_nvme_poll_SOURCES = \
 	%D%/dma_memory.c \
@@ -32,6 +32,34 @@ example_programs = %D%/nvme_poll
 	%D%/vfio_pci.h
 %C%_nvme_poll_CPPFLAGS = $(public_cppflags)
 %C%_nvme_poll_LDADD = libiommu.la
+
+%C%_vmm_replay_SOURCES = \
+	%D%/edu.c \
+	%D%/edu.h \
+	%D%/sentence.c \
+	%D%/sentence.h \
+	%D%/vfio_pci.c \
+	%D%/vfio_pci.h \
+	%D%/vmm_layout.c \
+	%D%/vmm_layout.h \
+	%D%/vmm_options.c \
+	%D%/vmm_options.h \
+	%D%/vmm_proof.c \
+	%D%/vmm_proof.h \
+	%D%/vmm_ram.c \
+	%D%/vmm_raw.c \
+	%D%/vmm_raw.h \
+	%D%/vmm_raw_iommufd.c \
+	%D%/vmm_raw_spapr.c \
+	%D%/vmm_replay.c \
+	%D%/vmm_report.c \
+	%D%/vmm_report.h \
+	%D%/vmm_space.c \
+	%D%/vmm_space.h \
+	%D%/vmm_stream.c \
+	%D%/vmm_stream.h
+%C%_vmm_replay_CPPFLAGS = $(public_cppflags)
+%C%_vmm_replay_LDADD = libiommu.la
 
 if EXAMPLES
 noinst_PROGRAMS += $(example_programs)

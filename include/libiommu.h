@@ -108,7 +108,7 @@ const char *iom_version(void);
 /*
  * The sentence that this thread's last failed call left: it names the object, the rule that failed
  * and what to do.  Never NULL; "" before the first failure.  Owned by the library, valid until the
- * thread's next failing call.
+ * thread's next failing call.  (iom_device_state() leaves one, too, of a device that does not work.)
  */
 const char *iom_errmsg(void);
 
@@ -215,10 +215,11 @@ struct iom_attach_opts {
  *
  * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU
  * covers it), -EBUSY (attached already; bound to a kernel driver; another function of its group is;
- * held by another process; a live mapping or requested aperture is in the way), -EACCES (device nodes; interrupts not
- * isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on POWER its windows differ from
- * those of the domain), -EOPNOTSUPP (no backend works
- * here), -EMFILE, -ENOMEM, -EIO, -EPERM; and, when mappings are made again, -ENOSPC, -EFAULT and -EBUSY.
+ * held by another process; a live mapping or requested aperture is in the way), -EACCES (device
+ * nodes; interrupts not isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on POWER its
+ * windows differ from those of the domain), -EOPNOTSUPP (no backend works here), -EMFILE, -ENOMEM,
+ * -EIO, -EPERM; when mappings are made again, -ENOSPC, -EFAULT and -EBUSY; and what else a request
+ * that was kept for it is answered with.
  */
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *opts,
 	       struct iom_device **dev);
@@ -243,6 +244,53 @@ int iom_device_fd(const struct iom_device *dev);
 /* The device's full PCI address, "0000:01:00.0".  Valid until detach. */
 const char *iom_device_address(const struct iom_device *dev);
 
+/* Whether the platform lets a device work.  Only POWER stops devices (EEH: see there). */
+enum iom_device_state {
+	IOM_DEVICE_WORKS = 0,
+	IOM_DEVICE_FROZEN,      /* its registers read as all ones, and it reaches no memory */
+	IOM_DEVICE_DMA_STOPPED, /* its registers work, but it reaches no memory */
+	IOM_DEVICE_RESETTING,   /* it is held in reset */
+	IOM_DEVICE_UNAVAILABLE  /* a bridge above it is being recovered, or is lost */
+};
+
+/*
+ * The state of a device, and of all its group: one of enum iom_device_state.  For a driver whose
+ * registers read as all ones, or whose commands do not come back; it costs a system call.  In every
+ * state but the first, iom_errmsg() says, as after a failed call, what has happened and what to do.
+ *
+ * -EOPNOTSUPP (the platform stops no devices, or the kernel cannot tell: x86, arm64, pSeries under
+ * QEMU), -ENODEV (it is gone), -EIO, -EPERM.
+ */
+int iom_device_state(const struct iom_device *dev);
+
+/* Thaw: registers, then DMA.  The device keeps its state and goes on where it was. */
+#define IOM_RECOVER_UNFREEZE 0x1u
+
+/*
+ * Reset: hot, or if that does not help, fundamental.  The device must be set up anew, as after a
+ * power-on: bus mastering, and interrupts, which are to be switched off and on again through VFIO.
+ */
+#define IOM_RECOVER_RESET 0x2u
+
+/*
+ * Bring a device back to IOM_DEVICE_WORKS, by one of IOM_RECOVER_*.  What stopped it must be over:
+ * its driver touches neither registers nor config space meanwhile, and has it try no DMA to where
+ * nothing is mapped, or it is frozen again.  To thaw is for a look at the registers, and for devices
+ * that stand the loss of what they were doing; to reset is what cures, and is done of a device that
+ * works, too.
+ *
+ * All functions of the group are thawed or reset, because the group is what the platform stops and
+ * what the kernel recovers: tell all their drivers.  Mappings, windows and apertures stay as they
+ * are, and what was mapped or unmapped while the device was stopped is so afterwards.  A reset takes
+ * seconds, in which other groups of the domain go on, and only attach, detach, and what has a window
+ * made wait.
+ *
+ * -EINVAL (flags), -EOPNOTSUPP and -ENODEV as above, -EBUSY (IOM_DEVICE_UNAVAILABLE: the kernel is
+ * at it itself; try again later), -EIO (the kernel refuses, or it did not help; the sentence says
+ * what the state is then), -EPERM.
+ */
+int iom_device_recover(struct iom_device *dev, unsigned int flags);
+
 /* ---- Apertures -------------------------------------------------------------------------------- */
 
 /* The IOMMU may have larger pages, besides, and use them: the kernel (iommufd) tells the smallest. */
@@ -260,19 +308,20 @@ const char *iom_device_address(const struct iom_device *dev);
  */
 struct iom_aperture {
 	iom_iova_t start;
-	iom_iova_t last;     /* the last byte, included */
+	iom_iova_t last; /* the last byte, included */
 	/*
 	 * Bit n is set if the IOMMU has pages of 2^n bytes here.  What is mapped is made of whole
 	 * ones of the smallest, which in a requested aperture is the page size that was asked for.
 	 */
 	uint64_t page_sizes;
-	uint64_t flags;      /* IOM_APERTURE_*; ignore what you do not know */
+	uint64_t flags; /* IOM_APERTURE_*; ignore what you do not know */
 };
 
 /*
  * The domain's apertures, ascending.  A mapping must also end below 2^dma_bits of the narrowest
  * attached device.  Fills at most n and returns how many there are; apertures may be NULL if n is
- * 0. They change by attach and detach, by requests, and on POWER once when a mapping has a window made.
+ * 0.  They change by attach and detach, by requests, and on POWER once when a mapping has a window
+ * made.
  *
  * -ENODEV (none is attached), -EPERM.
  */
@@ -298,17 +347,20 @@ struct iom_aperture_opts {
  * *id names the request from then on, and is never 0; no other request of the process has the same.
  * While a device is attached the answer is given at once.  Before, the request is kept, and answered
  * by the attach: one that cannot grant it fails as the request would have, and the request is kept
- * for another try.  It outlives the last detach, as mappings do; the next attach has it at the same
- * place.  iom_close() ends it.
+ * for another try, until it is released.  It outlives the last detach, as mappings do; the next
+ * attach has it at the same place.  iom_close() ends it.
  *
  * An aperture's page must divide the one that is asked for.  So on x86 and arm64 the page is the
  * unit in which mappings must fit the range, and costs or brings nothing else.  On POWER it chooses
  * the window: one that is there and has these very pages; else one that is made for it, perhaps in
- * the place of another in which nothing is mapped and whose requests it can serve as well; else one
- * that is there and has smaller pages.  PowerNV has one window at 0 (leave out the bridge's own hole
- * below 4 GiB, which iom_apertures() shows: ask for what lies below and above it, before anything is
- * mapped there) and one at 2^59.  pSeries has its default window, which stays as it is, and one
- * other, where the hypervisor puts it.  What a window has beyond the request serves automatic IOVAs.
+ * the place of another (even one that was expected, which comes back with the release) in which
+ * nothing is mapped and whose requests it can serve as well; else one that is there and has smaller
+ * pages.  PowerNV has one window at 0 (leave out the bridge's own hole below 4 GiB, which
+ * iom_apertures() shows: ask for what lies below and above it, before anything is mapped there) and
+ * one at 2^59.  pSeries has its default window, which stays as it is, and one other, where the
+ * hypervisor puts it, and which is not reshaped while a request has a part of it: ask for the
+ * largest first.  A virtual function has that or the default one.  What a window has beyond the
+ * request serves automatic IOVAs.
  *
  * A range across a hole is refused, and the sentence names the hole.  Anywhere means: above 4 GiB if
  * there is room, never in page 0, and not where a PCI function or bridge decodes memory; a fixed
@@ -316,10 +368,12 @@ struct iom_aperture_opts {
  *
  * -EINVAL (opts is NULL or opts->size; length 0; page; alignment to the page; unknown flags; start
  * without IOM_APERTURE_FIXED), -E2BIG, -ERANGE (outside of every aperture, across a hole, past what
- * the narrowest device can drive or 2^64; the IOMMU's pages are larger; no such window can be made),
- * -EEXIST (it meets another request, or what is mapped or quarantined), -ENOSPC (no free range is
- * large enough, though one would be if nothing were mapped), -EBUSY (POWER: a mapping or another request
- * is in a window that would have to go), -ENOMEM, -EMFILE, -EIO, -EPERM.
+ * the narrowest device can drive or 2^64; the IOMMU's pages are larger; other requests have all that
+ * would do; no such window can be made), -EEXIST (it meets another request, or what is mapped or
+ * quarantined), -ENOSPC (no free range is large enough, though one would be if nothing were mapped),
+ * -EBUSY (POWER: a mapping or another request is in a window that would have to go), -ENOMEM,
+ * -EMFILE, -EIO (also if the kernel failed to make or remove a window before: no other is asked for),
+ * -EPERM.
  */
 int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts *opts,
 			 uint64_t *id);
@@ -336,8 +390,8 @@ int iom_aperture_granted(const struct iom_domain *dom, uint64_t id, struct iom_a
  * End a request.  The range joins its neighbours; a window that was made for it, and in which nothing
  * is mapped and no other request lies, is removed, and the default one comes back.
  *
- * -ENOENT (no such request), -EBUSY (something is mapped or quarantined in it), -ENOMEM, -EIO (the
- * kernel refuses: the request stays), -EPERM.
+ * -ENOENT (no such request), -EBUSY (something is mapped in it; or quarantined, which only
+ * iom_close() ends), -ENOMEM, -EIO (the kernel refuses: the request stays), -EPERM.
  */
 int iom_aperture_release(struct iom_domain *dom, uint64_t id);
 
@@ -390,10 +444,126 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * Each group has a container of its own, and all have the same windows and mappings.  An attach of
  * a group whose windows would begin elsewhere fails, with nothing changed.
  *
- * DMA to where nothing is mapped has the platform freeze the device (EEH): from then on its registers
- * read all ones, and it reaches no memory.  The library does not thaw it yet.  Detach works; what is
- * done by VFIO_EEH_PE_OP needs the container, which the library does not hand out.
+ * DMA to where nothing is mapped, or an error of the bus, has the platform freeze the device, with
+ * all of its group (EEH): from then on its registers read as all ones, and it reaches no memory.
+ * iom_device_state() tells, and iom_device_recover() brings it back.  What is mapped and unmapped in
+ * between changes the tables as ever, and holds from then on.  Detach works, too; the kernel thaws a
+ * frozen group whenever a device of it is opened or closed, so that an attach or detach of one of its
+ * functions ends what the others were to find.  The kernel leaves a group alone whose devices are
+ * attached: nobody else recovers it.
  */
+
+/* ---- The device tree -------------------------------------------------------------------------- */
+
+/*
+ * POWER firmware, and most of arm64's, describe the machine in a device tree, and so what there is
+ * before any device is opened: on pSeries the default window and whether the bridge makes others,
+ * on PowerNV the page sizes of its windows; on both what part of the addresses the bridge itself
+ * decodes; and on arm64 which IOMMU covers the device.
+ */
+
+#define IOM_TREE_PATH 256 /* bytes, with the terminating NUL */
+#define IOM_TREE_NAME 64
+#define IOM_TREE_RANGES 8
+
+enum iom_tree_source {
+	IOM_TREE_NONE, /* there is no tree, or the device is not in it: sysfs only */
+	IOM_TREE_LIVE, /* the running kernel's, /sys/firmware/devicetree */
+	IOM_TREE_BOOT, /* /sys/firmware/fdt */
+	IOM_TREE_FILE  /* another file */
+};
+
+struct iom_tree_opts {
+	size_t size; /* sizeof(struct iom_tree_opts) */
+	/*
+	 * A flattened device tree to read instead of the running machine's live one, such as QEMU's
+	 * dumpdtb writes, of no more than 8 MiB.  /sys/firmware/fdt is the one that the kernel was
+	 * booted with, which root may read: it has neither devices nor windows that came later.
+	 */
+	const char *dtb;
+};
+
+#define IOM_TREE_OWN 0x1u          /* node is the device's own, not that of a bridge above it */
+#define IOM_TREE_WINDOW 0x2u       /* there is a default window */
+#define IOM_TREE_WINDOW_SAVED 0x4u /* but the kernel took it away, see iom_tree_read() */
+#define IOM_TREE_DDW 0x8u          /* the bridge makes dynamic windows */
+#define IOM_TREE_DDW_LARGE 0x10u   /* and says sizes of more than 2^32 pages */
+#define IOM_TREE_MADE 0x20u        /* one was made */
+#define IOM_TREE_MADE_DIRECT 0x40u /* and maps all of the machine's memory, for kernel drivers */
+#define IOM_TREE_IOMMU 0x80u       /* the tree names the IOMMU that covers the device */
+#define IOM_TREE_NO_IOMMU 0x100u /* the tree maps the bridge to IOMMUs, but leaves the device out */
+#define IOM_TREE_RANGE_64 0x1u   /* of a range: addresses of 64 bits */
+#define IOM_TREE_RANGE_PREFETCH 0x2u /* prefetchable */
+
+struct iom_tree_window {
+	iom_iova_t start;
+	uint64_t length;
+	uint64_t page; /* bytes */
+};
+
+/* What the bridge decodes: DMA to there does not reach memory.  Addresses are the bus's. */
+struct iom_tree_range {
+	uint64_t start;
+	uint64_t length;
+	uint64_t flags; /* IOM_TREE_RANGE_* */
+};
+
+/* Strings end with NUL, and are "" if there is none. */
+struct iom_tree_info {
+	size_t size;                   /* in: sizeof(struct iom_tree_info) */
+	uint64_t source;               /* enum iom_tree_source */
+	uint64_t flags;                /* IOM_TREE_*; ignore what you do not know */
+	struct iom_tree_window window; /* with IOM_TREE_WINDOW */
+	struct iom_tree_window made;   /* with IOM_TREE_MADE */
+	uint64_t ddw_calls[3]; /* the firmware's numbers to query, create, remove a window */
+	uint64_t ddw_reset;    /* and to bring the default one back; 0: it cannot */
+	uint64_t page_sizes; /* that its windows may have (PowerNV), as in iom_aperture; 0: unsaid */
+	uint64_t n_ranges;   /* there are; the first IOM_TREE_RANGES are listed */
+	struct iom_tree_range ranges[IOM_TREE_RANGES];
+	uint64_t requester_id;    /* the device's own: bus << 8 | device << 3 | function */
+	uint64_t iommu_id;        /* with IOM_TREE_IOMMU: what the IOMMU knows it by (stream id) */
+	char node[IOM_TREE_PATH]; /* a path in the tree */
+	char bridge[IOM_TREE_PATH];     /* the host bridge's */
+	char iommu[IOM_TREE_PATH];      /* with IOM_TREE_IOMMU: the IOMMU's */
+	char iommu_kind[IOM_TREE_NAME]; /* "arm,smmu-v3"; from sysfs "intel-iommu" */
+	char iommu_name[IOM_TREE_NAME]; /* the kernel's, in /sys/class/iommu: "dmar0" */
+};
+
+/*
+ * Read what the device tree says of the PCI function at address, and where the running machine has
+ * none, what sysfs says of its IOMMU.  No domain, device node or driver is needed or touched.
+ *
+ * Read into a struct of the size that the caller set; a longer one has its tail zeroed.
+ *
+ * On pSeries the kernel's own drivers have the default window (ibm,dma-window), and perhaps one
+ * that maps all memory.  When VFIO is given the bridge the kernel takes both away, and keeps a copy
+ * of the former's property (ibm,dma-window-saved); so if there is only that, VFIO has the bridge,
+ * and no window is there yet.  Those that it makes are in the tree while they live.
+ *
+ * In a flattened tree the host bridge of segment N is that whose linux,pci-domain is N; on POWER
+ * else ibm,opal-phbid, the alias pciN, or the lower 16 bits of the second cell of its reg; without
+ * any of these they are numbered as they come, by what is free.  Of a function behind a bridge
+ * whose bus numbers the tree does not have (the kernel gives them), the host bridge's part is all
+ * that is said.
+ * The IOMMU is looked up by the function's own requester id; behind a bridge to conventional PCI
+ * the hardware uses the bridge's.
+ *
+ * -EINVAL (not a PCI address; info->size; opts->size; there is no such file, it is no device tree,
+ * or a malformed one), -E2BIG, -ENODEV (no such device; in the file: no host bridge that leads to
+ * it), -EACCES (the file), -EOPNOTSUPP (a file, and the library was built without libfdt), -EIO
+ * (what the kernel says cannot be read, or contradicts itself), -ENOMEM, -EMFILE.
+ */
+int iom_tree_read(const char *address, const struct iom_tree_opts *opts,
+		  struct iom_tree_info *info);
+
+/*
+ * The same as text for a person: a few lines, each ended by a newline.  Writes at most n bytes with
+ * the terminating NUL, and returns the length of the whole text without it, like snprintf(); buf
+ * may be NULL if n is 0.
+ *
+ * Errors as iom_tree_read().
+ */
+int iom_tree_explain(const char *address, const struct iom_tree_opts *opts, char *buf, size_t n);
 
 /* ---- Mappings --------------------------------------------------------------------------------- */
 

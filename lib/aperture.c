@@ -81,7 +81,7 @@ int iom_aperture_normalize(struct iom_aperture_set *set)
 	return 0;
 }
 
-int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t last)
+int iom_aperture_cut(struct iom_aperture_set *set, uint64_t start, uint64_t last)
 {
 	size_t i, n = set->n;
 	int ret;
@@ -105,7 +105,14 @@ int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t
 		if (set->v[i].page_sizes)
 			set->v[n++] = set->v[i];
 	set->n = n;
-	return iom_aperture_normalize(set);
+	return 0;
+}
+
+int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t last)
+{
+	int ret = iom_aperture_cut(set, start, last);
+
+	return ret ? ret : iom_aperture_normalize(set);
 }
 
 int iom_aperture_copy(const struct iom_aperture_set *set, struct iom_aperture_set *copy)

@@ -26,7 +26,10 @@ int iom_aperture_add(struct iom_aperture_set *set, uint64_t start, uint64_t last
  */
 int iom_aperture_normalize(struct iom_aperture_set *set);
 
-/* Take [start, last] out of a normalized set, which is one again afterwards; -ENOMEM. */
+/* Take [start, last] out; the set is then to be normalized.  -ENOMEM. */
+int iom_aperture_cut(struct iom_aperture_set *set, uint64_t start, uint64_t last);
+
+/* The same of a normalized set, which is one again afterwards. */
 int iom_aperture_subtract(struct iom_aperture_set *set, uint64_t start, uint64_t last);
 
 /* -ENOMEM. */

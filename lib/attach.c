@@ -82,6 +82,7 @@ static int replay(struct iom_domain *dom)
 					     map.iova);
 			goto undo;
 		}
+		span->backing = 0; /* other memory may be at the same address now */
 	}
 	return 0;
 

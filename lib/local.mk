@@ -16,6 +16,7 @@ libiommu_core_la_SOURCES = \
 	%D%/error.c \
 	%D%/error.h \
 	%D%/exports.h \
+	%D%/fdt_live.c \
 	%D%/file.c \
 	%D%/log.c \
 	%D%/log.h \
@@ -40,6 +41,7 @@ libiommu_core_la_SOURCES = \
 	%D%/pool.h \
 	%D%/radix.c \
 	%D%/radix.h \
+	%D%/recover.c \
 	%D%/report.c \
 	%D%/request.c \
 	%D%/request_place.c \
@@ -54,10 +56,25 @@ libiommu_core_la_SOURCES = \
 	%D%/sys_vma.c \
 	%D%/sysfs.c \
 	%D%/sysfs.h \
+	%D%/text.c \
+	%D%/text.h \
 	%D%/translate.c \
+	%D%/tree.c \
+	%D%/tree.h \
+	%D%/tree_iommu.c \
+	%D%/tree_node.c \
+	%D%/tree_text.c \
 	%D%/unmap.c \
 	%D%/view.c \
 	%D%/view.h
+
+# Flattened device trees need libfdt.
+if HAVE_LIBFDT
+libiommu_core_la_SOURCES += %D%/fdt_blob.c %D%/fdt_blob.h %D%/fdt_find.c
+libiommu_core_la_LIBADD = $(FDT_LIBS)
+else
+libiommu_core_la_SOURCES += %D%/fdt_none.c
+endif
 
 # The product: the same objects behind the symbol map.
 lib_LTLIBRARIES += libiommu.la

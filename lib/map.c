@@ -237,6 +237,7 @@ static int reserve(struct iom_domain *dom, const struct iom_map_request *rq, str
 		.end = start + (rq->length >> IOM_UNIT_SHIFT),
 		.va = rq->va,
 		.flags = rq->flags,
+		.backing = rq->even ? rq->backing : 0,
 		.cut = cut_of(dom, start << IOM_UNIT_SHIFT),
 		.only = rq->only,
 		.file = rq->file,
@@ -335,15 +336,40 @@ static int read_limit(const struct iom_domain *dom, const struct iom_map_opts *o
 	return 0;
 }
 
+/* The same of memory that is mapped as a part of something, whose pages are what is pinned. */
+static uint64_t known_backing(struct iom_domain *dom, const struct iom_map_request *rq)
+{
+	uint64_t iova, contiguous, backing = 0;
+	const struct iom_span *span;
+
+	pthread_mutex_lock(&dom->table);
+	if (!iom_radix_lookup(&dom->by_va, rq->va, &iova, &contiguous)) {
+		span = iom_space_at(&dom->space, iova >> IOM_UNIT_SHIFT);
+		if (rq->va - span->va < iom_span_length(span) &&
+		    rq->length <= iom_span_length(span) - (rq->va - span->va))
+			backing = span->backing;
+	}
+	pthread_mutex_unlock(&dom->table);
+	return backing;
+}
+
 /* The smallest page behind the memory, which the IOMMU's must not be larger than. */
-static int read_backing(const struct iom_domain *dom, struct iom_map_request *rq)
+static int read_backing(struct iom_domain *dom, struct iom_map_request *rq)
 {
 	struct iom_run run = { .length = rq->length };
 	uint64_t done;
 	int ret;
 
 	rq->backing = dom->coarsest;
-	for (done = 0; iom_needs_backing(dom) && done < rq->length; done += run.length) {
+	rq->even = true;
+	if (!iom_needs_backing(dom))
+		return 0;
+	if (rq->flags & IOM_MAP_ALIAS) {
+		rq->backing = known_backing(dom, rq);
+		if (rq->backing)
+			return 0;
+	}
+	for (done = 0; done < rq->length; done += run.length) {
 		ret = iom_page_run(dom->sys, rq->va + done, rq->length - done, &run);
 		if (ret < 0)
 			return ret;

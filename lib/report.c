@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "domain.h"
 #include "error.h"
+#include "text.h"
 #include "request.h"
 
 #define COUNTERS_FIRST sizeof(struct iom_counters)
@@ -97,44 +96,7 @@ int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counter
 	return 0;
 }
 
-/* A text that may be longer than its buffer. */
-struct text {
-	char *buf;
-	size_t n, length;
-};
-
-static void add(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *fmt, ...)
-{
-	bool room = text->length < text->n;
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(room ? text->buf + text->length : NULL, room ? text->n - text->length : 0,
-			fmt, ap);
-	va_end(ap);
-	if (len > 0)
-		text->length += (size_t)len;
-}
-
-static void add_page_sizes(struct text *text, uint64_t page_sizes)
-{
-	static const char units[] = " KMGTPE";
-	const char *separator = "";
-	unsigned int bit;
-
-	for (bit = 0; bit < 64; bit++) {
-		if (!(page_sizes >> bit & 1))
-			continue;
-		add(text, "%s%u %.1s%s", separator, 1u << bit % 10, &units[bit / 10],
-		    bit < 10 ? "bytes" : "iB");
-		separator = ", ";
-	}
-}
-
-static void add_limits(struct text *text, const struct iom_domain *dom)
+static void add_limits(struct iom_text *text, const struct iom_domain *dom)
 {
 	uint64_t limit = UINT64_MAX, used = 0;
 	size_t i;
@@ -142,47 +104,49 @@ static void add_limits(struct text *text, const struct iom_domain *dom)
 	for (i = 0; i < dom->apertures.n; i++) {
 		const struct iom_aperture *a = &dom->apertures.v[i];
 
-		add(text, "aperture: 0x%" PRIx64 " to 0x%" PRIx64 ", pages of ", a->start, a->last);
-		add_page_sizes(text, a->page_sizes);
+		iom_text_add(text, "aperture: 0x%" PRIx64 " to 0x%" PRIx64 ", pages of ", a->start,
+			     a->last);
+		iom_text_add_page_sizes(text, a->page_sizes);
 		if (a->flags & IOM_APERTURE_LARGER_PAGES)
-			add(text, " or larger");
+			iom_text_add(text, " or larger");
 		if (a->flags & IOM_APERTURE_REQUESTED)
-			add(text, a->flags & IOM_APERTURE_AUTO ? ", requested, automatic IOVAs too"
-							       : ", requested");
-		add(text, "\n");
+			iom_text_add(text, a->flags & IOM_APERTURE_AUTO
+						   ? ", requested, automatic IOVAs too"
+						   : ", requested");
+		iom_text_add(text, "\n");
 	}
 	if (dom->narrow)
-		add(text, "no further aperture: %s\n", dom->narrow);
+		iom_text_add(text, "no further aperture: %s\n", dom->narrow);
 	if (dom->reach != UINT64_MAX)
-		add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n",
-		    dom->reach);
+		iom_text_add(text, "reach: the narrowest device drives IOVAs up to 0x%" PRIx64 "\n",
+			     dom->reach);
 	read_entries(dom, &limit, &used);
 	if (limit != UINT64_MAX && used != UINT64_MAX)
-		add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n", used,
-		    limit);
+		iom_text_add(text, "entries: %" PRIu64 " of %" PRIu64 " kernel mappings in use\n",
+			     used, limit);
 	else if (limit != UINT64_MAX)
-		add(text, "entries: at most %" PRIu64 " kernel mappings\n", limit);
+		iom_text_add(text, "entries: at most %" PRIu64 " kernel mappings\n", limit);
 }
 
-static void add_requests(struct text *text, const struct iom_domain *dom)
+static void add_requests(struct iom_text *text, const struct iom_domain *dom)
 {
 	const struct iom_request *rq;
 
 	for (rq = dom->requests; rq; rq = rq->next) {
 		if (rq->granted)
 			continue;
-		add(text, "requested, for an attach to answer: ");
+		iom_text_add(text, "requested, for an attach to answer: ");
 		if (rq->room.anywhere)
-			add(text, "0x%" PRIx64 " bytes anywhere\n", rq->room.length);
+			iom_text_add(text, "0x%" PRIx64 " bytes anywhere\n", rq->room.length);
 		else
-			add(text, "0x%" PRIx64 " to 0x%" PRIx64 "\n", rq->room.start,
-			    rq->room.start + rq->room.length - 1);
+			iom_text_add(text, "0x%" PRIx64 " to 0x%" PRIx64 "\n", rq->room.start,
+				     rq->room.start + rq->room.length - 1);
 	}
 }
 
 int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 {
-	struct text text = { .buf = buf, .n = n };
+	struct iom_text text = { .buf = buf, .n = n };
 	int ret;
 
 	ret = iom_check_owner(dom);
@@ -192,9 +156,9 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 		buf[0] = '\0';
 	pthread_rwlock_rdlock(&lockable(dom)->topology);
 	if (dom->reasons)
-		add(&text, "%s", dom->reasons);
+		iom_text_add(&text, "%s", dom->reasons);
 	if (dom->refusal)
-		add(&text, "refused: %s\n", dom->refusal);
+		iom_text_add(&text, "refused: %s\n", dom->refusal);
 	add_requests(&text, dom);
 	if (dom->devices)
 		add_limits(&text, dom);

@@ -58,7 +58,7 @@ int iom_requests_apply(const struct iom_domain *dom, struct iom_view *view)
 					 "the requested aperture at IOVA 0x%" PRIx64
 					 " to 0x%" PRIx64 " would be cut; release it first",
 					 a.start, a.last);
-		ret = iom_aperture_subtract(set, a.start, a.last);
+		ret = iom_aperture_cut(set, a.start, a.last);
 		if (!ret)
 			ret = iom_aperture_add(set, a.start, a.last, page_sizes, a.flags);
 	}
@@ -72,9 +72,9 @@ int iom_requests_reserve(const struct iom_domain *dom, struct iom_view *view)
 
 	for (rq = dom->requests; rq && !ret; rq = rq->next)
 		if (rq->granted && !rq->automatic)
-			ret = iom_aperture_subtract(&view->automatic, rq->aperture.start,
-						    rq->aperture.last);
-	return ret;
+			ret = iom_aperture_cut(&view->automatic, rq->aperture.start,
+					       rq->aperture.last);
+	return ret ? ret : iom_aperture_normalize(&view->automatic);
 }
 
 /* ---- Granting -------------------------------------------------------------------------------- */
@@ -139,6 +139,7 @@ static int place_in_new(struct iom_domain *dom, const struct iom_device *devices
 	ret = read_again(dom, devices, view);
 	if (!ret)
 		ret = iom_request_place(dom, view, &rq->room, true, &rq->aperture);
+	rq->made = !ret;
 	if (!ret)
 		return 0;
 	iom_error_keep(&kept);
@@ -203,36 +204,21 @@ void iom_requests_keep(struct iom_domain *dom)
 	struct iom_request *rq;
 
 	for (rq = dom->requests; rq; rq = rq->next)
-		rq->fresh = false;
-}
-
-/* Make what there is now the domain's own. */
-static int refresh(struct iom_domain *dom)
-{
-	struct iom_view view;
-	int ret;
-
-	ret = iom_view_read(dom, dom->devices, &view);
-	if (ret < 0)
-		return ret;
-	ret = iom_view_commit(dom, &view);
-	if (ret < 0)
-		iom_view_free(&view);
-	else
-		iom_view_raise_granule(dom, &view);
-	return ret;
+		rq->fresh = rq->made = false;
 }
 
 /* Have the backend hold what it held before something failed; it may let go of more than that. */
-static void hold_again(struct iom_domain *dom)
+static void hold_again(struct iom_domain *dom, bool made)
 {
 	struct iom_kept_error kept;
 	int ret;
 
 	iom_error_keep(&kept);
+	if (made)
+		dom->backend->ops->undo_aperture(dom->backend);
 	ret = hold(dom);
 	if (!ret && dom->devices)
-		ret = refresh(dom);
+		ret = iom_view_refresh(dom);
 	if (ret < 0)
 		iom_log(&dom->log, IOM_LOG_WARN, "after a request that failed: %s", iom_errmsg());
 	iom_error_restore(&kept);
@@ -241,15 +227,17 @@ static void hold_again(struct iom_domain *dom)
 void iom_requests_revoke(struct iom_domain *dom)
 {
 	struct iom_request *rq;
-	bool any = false;
+	bool any = false, made = false;
 
 	for (rq = dom->requests; rq; rq = rq->next) {
-		any |= rq->fresh;
-		if (rq->fresh)
-			rq->granted = rq->fresh = false;
+		if (!rq->fresh)
+			continue;
+		any = true;
+		made |= rq->made;
+		rq->granted = rq->fresh = rq->made = false;
 	}
 	if (any)
-		hold_again(dom);
+		hold_again(dom, made);
 }
 
 /* Fixed ones first: those that may lie anywhere make room for them. */
@@ -438,7 +426,7 @@ static int let_go(struct iom_domain *dom)
 	ret = hold(dom);
 	if (ret < 0)
 		return ret;
-	ret = refresh(dom);
+	ret = iom_view_refresh(dom);
 	iom_error_keep(&kept);
 	if (!ret)
 		iom_view_widen_as_expected(dom);
@@ -464,7 +452,7 @@ static int release(struct iom_domain *dom, uint64_t id)
 		ret = let_go(dom);
 	if (ret < 0) {
 		*link = rq;
-		hold_again(dom);
+		hold_again(dom, false);
 		return ret;
 	}
 	free(rq);

@@ -13,6 +13,7 @@ struct iom_request {
 	bool automatic;               /* IOM_APERTURE_AUTO */
 	bool granted;                 /* aperture is valid */
 	bool fresh;                   /* granted by what may yet fail */
+	bool made;                    /* and in what the backend made for it */
 	struct iom_aperture aperture; /* as it was granted */
 };
 

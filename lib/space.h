@@ -34,6 +34,7 @@ struct iom_span {
 	uintptr_t va;
 	unsigned int flags; /* IOM_MAP_* */
 	enum iom_span_state state;
+	uint64_t backing;      /* the page size behind va; 0: not known, or not one for all of it */
 	uint64_t cut;          /* it may be cut at multiples of this; 0: nowhere */
 	bool only;             /* for one device: it need not be in reach of the others */
 	struct iom_file *file; /* that the library mapped; or NULL */

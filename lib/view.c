@@ -191,8 +191,7 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	return 0;
 }
 
-/* The domain's apertures with the one that was just made. */
-static int commit_wider(struct iom_domain *dom)
+int iom_view_refresh(struct iom_domain *dom)
 {
 	struct iom_view view;
 	int ret;
@@ -236,7 +235,7 @@ int iom_view_widen(struct iom_domain *dom, const struct iom_backend_wish *wish)
 		return 0;
 	ret = ops->add_aperture(dom->backend, wish);
 	if (!ret) {
-		ret = commit_wider(dom);
+		ret = iom_view_refresh(dom);
 		if (ret < 0) {
 			iom_error_keep(&kept);
 			ops->undo_aperture(dom->backend);

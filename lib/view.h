@@ -33,6 +33,9 @@ void iom_view_raise_granule(struct iom_domain *dom, const struct iom_view *view)
 /* Make it the domain's, which then owns its parts; -ENOMEM, and nothing has changed. */
 int iom_view_commit(struct iom_domain *dom, struct iom_view *view);
 
+/* Read it and make it the domain's, after the backend has changed what there is. */
+int iom_view_refresh(struct iom_domain *dom);
+
 /*
  * Have the backend make one more aperture, if it still wants to: another thread may have come
  * first, or the device gone.  A refusal is logged, and kept for those who then have no room.

@@ -133,6 +133,9 @@ struct sim_group {
 	uint64_t dma64_start;       /* of its 64-bit window, where a hypervisor says */
 	uint64_t dma32_size;        /* of its default window; 0: as the machine's */
 	bool no_windows;            /* a window failed: none is made until the next boot */
+	struct {
+		bool mmio_stopped, dma_stopped, reset, unavailable;
+	} eeh;
 };
 
 struct sim_device {
@@ -225,6 +228,7 @@ struct sim_power {
 	struct iom_sim_spapr_cost cost;
 	unsigned int crashes, leaks;
 	bool survives;
+	bool freezes; /* a group whose DMA faults */
 };
 
 /* Pages behind memory that are not what they really are. */
@@ -423,6 +427,14 @@ void iom_sim_spapr_detach(struct iom_sim *sim, struct sim_spapr *spapr, struct s
 int iom_sim_spapr_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, unsigned long request,
 			void *arg);
 const struct sim_maps *iom_sim_spapr_maps(const struct sim_spapr *spapr);
+
+/* ---- EEH (sim_eeh.c) ------------------------------------------------------------------------ */
+
+/* The DMA of a group has faulted; does the platform let none of it through. */
+void iom_sim_eeh_fault(const struct iom_sim *sim, struct sim_group *group);
+bool iom_sim_eeh_stops(const struct sim_group *group);
+/* A device of the group was opened or closed, which thaws it. */
+void iom_sim_eeh_owner(struct sim_group *group);
 
 /* ---- The process's memory (sim_memory.c, sim_emulated.c, sim_backing.c) --------------------- */
 

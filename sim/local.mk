@@ -15,6 +15,7 @@ check_LTLIBRARIES += %D%/libiommu-sim.la
 	%D%/sim_compat.c \
 	%D%/sim_dirty.c \
 	%D%/sim_dma.c \
+	%D%/sim_eeh.c \
 	%D%/sim_emulated.c \
 	%D%/sim_fault.c \
 	%D%/sim_files.c \

@@ -15,10 +15,10 @@
  * What is simulated: VFIO containers, groups, type1 (v1 and v2) and POWER's SPAPR TCE (v1 and v2),
  * as in Linux 6.1, 6.12, 6.13 and 7.2; iommufd, with its address spaces and its container calls,
  * and the devices' own nodes; device descriptors that answer GET_INFO and RESET, and -ENOTTY to all
- * else.  Not there: page tables made by hand (IOMMU_HWPT_ALLOC and its kin), GET_HW_INFO, PASIDs,
- * EEH's freezes.  What is real: the memory.  MAP_DMA, IOAS_MAP and REGISTER_MEMORY look at the
- * pages of this very process, and the device reaches them; IOAS_MAP_FILE takes a descriptor of the
- * real kernel, and the device reaches that file.
+ * else.  Not there: page tables made by hand (IOMMU_HWPT_ALLOC and its kin), GET_HW_INFO, PASIDs.
+ * What is real: the memory.  MAP_DMA, IOAS_MAP and REGISTER_MEMORY look at the pages of this very
+ * process, and the device reaches them; IOAS_MAP_FILE takes a descriptor of the real kernel, and
+ * the device reaches that file.
  *
  * The machine and its kernel are described by a struct iom_sim_config, or changed while they run.
  *
@@ -270,6 +270,8 @@ enum iom_sim_quirk {
 	IOM_SIM_UNMAP_NOTHING, /* they succeed, with size 0, and leave all as it was */
 	IOM_SIM_RANGES_GROW,   /* IOVA_RANGES needs room for one more than there is */
 	IOM_SIM_NO_SPAPR_V2, /* pSeries before 6.11: SPAPR_TCE_v2 is said to be there, and is not */
+	/* pSeries before 6.14 and its stable kernels: EEH says that what works is stopped */
+	IOM_SIM_NO_EEH_NORMAL,
 	IOM_SIM_QUIRKS
 };
 
@@ -339,5 +341,18 @@ void iom_sim_spapr_survive(struct iom_sim *sim, bool survive);
  * them: pinned, counted and in the way until the process ends.
  */
 unsigned int iom_sim_spapr_leaks(struct iom_sim *sim);
+
+/*
+ * Whether a DMA fault freezes the group of the device, as real bridges do (EEH) and QEMU's do not:
+ * it reaches no memory until VFIO_EEH_PE_OP thaws or resets it, or a device of it is opened or
+ * closed.  At first it does not, and on pSeries the kernel then has no EEH at all (-ENODEV).
+ */
+void iom_sim_spapr_freezes(struct iom_sim *sim, bool on);
+
+/*
+ * The group of a device comes into this state (VFIO_EEH_PE_STATE_*) by a fault of the bus, or by
+ * what the host does.  -EINVAL: there is no such state; -ENODEV.
+ */
+int iom_sim_spapr_set_state(struct iom_sim *sim, const char *address, int state);
 
 #endif

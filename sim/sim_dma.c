@@ -55,12 +55,19 @@ static uint64_t last_of(const struct iom_sim *sim, const struct sim_maps *maps,
 	return map->last;
 }
 
+/* What it tries then is no fault any more. */
+static bool is_stopped(const struct sim_device *device)
+{
+	return device->group && iom_sim_eeh_stops(device->group);
+}
+
 static int fault(struct iom_sim *sim, const struct sim_device *device, uint64_t iova, bool write)
 {
 	sim->faults++;
 	snprintf(sim->fault.address, sizeof(sim->fault.address), "%s", device->address);
 	sim->fault.iova = iova;
 	sim->fault.write = write;
+	iom_sim_eeh_fault(sim, device->group);
 	return -EFAULT;
 }
 
@@ -107,7 +114,8 @@ static int access_memory(struct iom_sim *sim, const char *address, uint64_t iova
 	pthread_mutex_lock(&sim->lock);
 	device = iom_sim_device(sim, address);
 	if (device && device->plugged)
-		ret = transfer(sim, device, iova, read_to, write_from, n);
+		ret = is_stopped(device) ? -EFAULT
+					 : transfer(sim, device, iova, read_to, write_from, n);
 	pthread_mutex_unlock(&sim->lock);
 	return ret;
 }
@@ -133,7 +141,7 @@ int iom_sim_dma_target(struct iom_sim *sim, const char *address, uint64_t iova, 
 	pthread_mutex_lock(&sim->lock);
 	device = iom_sim_device(sim, address);
 	if (device && device->plugged) {
-		map = lookup(sim, device, iova, write);
+		map = is_stopped(device) ? NULL : lookup(sim, device, iova, write);
 		ret = map ? 0 : -EFAULT;
 	}
 	if (map) {

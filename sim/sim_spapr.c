@@ -60,7 +60,7 @@ int iom_sim_spapr_extension(const struct iom_sim *sim, unsigned long extension)
 	case VFIO_SPAPR_TCE_v2_IOMMU: /* whether or not a group can do it */
 		return 1;
 	case VFIO_EEH:
-		return sim->power.machine == SIM_POWERNV;
+		return iom_sim_eeh_extension(sim);
 	default:
 		return 0;
 	}
@@ -235,25 +235,6 @@ static int remove_window(struct iom_sim *sim, struct sim_spapr *spapr, void *arg
 	return iom_sim_window_remove(sim, spapr, remove.start_addr);
 }
 
-/* Only PowerNV has EEH; nothing ever freezes here. */
-static int eeh(const struct iom_sim *sim, void *arg)
-{
-	const size_t least = offsetof(struct vfio_eeh_pe_op, err);
-	struct vfio_eeh_pe_op op = { 0 };
-	int ret;
-
-	if (sim->power.machine != SIM_POWERNV)
-		return -ENODEV;
-	ret = iom_sim_copy_in(&op, arg, least);
-	if (ret)
-		return ret;
-	if (op.argsz < 12 || op.flags || op.op > VFIO_EEH_PE_INJECT_ERR)
-		return -EINVAL;
-	if (op.op == VFIO_EEH_PE_INJECT_ERR)
-		return op.argsz < sizeof(op) ? -EINVAL : -EIO;
-	return 0; /* GET_STATE: VFIO_EEH_PE_STATE_NORMAL */
-}
-
 static int v2_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -296,7 +277,7 @@ int iom_sim_spapr_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, unsigned l
 	case VFIO_IOMMU_UNMAP_DMA:
 		return iom_sim_tce_unmap(sim, spapr, arg);
 	case VFIO_EEH_PE_OP:
-		return eeh(sim, arg);
+		return iom_sim_eeh_ioctl(sim, spapr, arg);
 	default:
 		return spapr->v2 ? v2_ioctl(sim, spapr, request, arg)
 				 : v1_ioctl(sim, spapr, request);

@@ -91,6 +91,7 @@ static void put_device(struct iom_sim *sim, struct sim_device *device)
 
 	device->opens--;
 	device->users--;
+	iom_sim_eeh_owner(group);
 	if (!device->iommufd) {
 		group->users--;
 		put_group(sim, group);
@@ -367,6 +368,7 @@ static int group_get_device_fd(struct iom_sim *sim, struct sim_group *group, voi
 	}
 	device->opens++;
 	device->users++;
+	iom_sim_eeh_owner(group);
 	if (!device->iommufd) {
 		group->users++;
 		group->refs++;

@@ -96,6 +96,11 @@ int iom_sim_tce_unmap(struct iom_sim *sim, struct sim_spapr *spapr, void *arg);
 void iom_sim_tce_clear_window(struct iom_sim *sim, struct sim_spapr *spapr,
 			      const struct sim_window *window);
 
+/* ---- EEH (sim_eeh.c) ------------------------------------------------------------------------ */
+
+bool iom_sim_eeh_extension(const struct iom_sim *sim);
+int iom_sim_eeh_ioctl(struct iom_sim *sim, struct sim_spapr *spapr, void *arg);
+
 /* The kernel would have crashed (sim_power.c). */
 int iom_sim_spapr_crash(struct iom_sim *sim, const char *how);
 

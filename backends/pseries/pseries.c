@@ -86,6 +86,8 @@ static int plan_room(const struct iom_spapr_info *info, const struct iom_backend
 		     struct iom_window_plan *plan)
 {
 	bool only = info->max_windows < 2;
+	/* before one was made, it is taken to begin at the least */
+	uint64_t start = info->second ? info->second : SECOND_LEAST;
 	uint64_t page, size;
 	int ret;
 
@@ -93,17 +95,22 @@ static int plan_room(const struct iom_spapr_info *info, const struct iom_backend
 	if (ret < 0)
 		return ret;
 	(void)expected;
-	if (!room->anywhere && room->start < SECOND_LEAST)
+	if (!room->anywhere && room->start < start)
 		return iom_error(-ERANGE,
 				 "on pSeries there is the default DMA window, at 0x%" PRIx64
-				 " to 0x%" PRIx64 ", and every other begins far above",
-				 info->first.start, info->first.start + info->first.size - 1);
-	if (reach < SECOND_LEAST || reach - SECOND_LEAST < room->length - 1)
+				 " to 0x%" PRIx64 ", and every other begins at 0x%" PRIx64
+				 " or above",
+				 info->first.start, info->first.start + info->first.size - 1,
+				 start);
+	if (reach < start || reach - start < room->length - 1)
 		return out_of_reach(reach);
-	/* where it begins is not known yet: as much as if it were at the least */
-	size = room->anywhere ? 0 : room->start - SECOND_LEAST;
+	size = room->anywhere ? 0 : room->start - start;
 	if (room->length > ENTRIES_MAX * page || size > ENTRIES_MAX * page - room->length)
-		return too_many(room->length, page);
+		return iom_error(-ERANGE,
+				 "a DMA window from 0x%" PRIx64 " up to its end, with pages of "
+				 "0x%" PRIx64 ", has too many entries to be made; ask for larger "
+				 "pages",
+				 start, page);
 	size = iom_round_up(size + room->length);
 	plan_window(info, size < page ? page : size, page, only, plan);
 	return 0;

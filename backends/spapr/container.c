@@ -130,6 +130,7 @@ int iom_spapr_container_open(struct iom_backend *backend, struct iom_backend_dev
 	c->vfio = (struct iom_vfio){ .node = IOM_VFIO_CONTAINER_NODE, .container = -1 };
 	c->owner.sys = backend->sys;
 	pthread_mutex_init(&c->settling, NULL);
+	pthread_mutex_init(&c->recovering, NULL);
 	ret = iom_vfio_attach(backend, &c->vfio, dev, join);
 	if (ret < 0) {
 		iom_spapr_container_close(backend, c);
@@ -150,6 +151,7 @@ void iom_spapr_container_close(struct iom_backend *backend, struct iom_spapr_con
 	if (c->vfio.container >= 0)
 		iom_sys_close(backend->sys, c->vfio.container);
 	iom_slabs_forget(&c->owner);
+	pthread_mutex_destroy(&c->recovering);
 	pthread_mutex_destroy(&c->settling);
 	free(c);
 }

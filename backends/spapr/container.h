@@ -27,6 +27,7 @@ struct iom_spapr_info {
 	uint64_t page_sizes;      /* of windows that can be created */
 	unsigned int max_windows; /* 1 or 2; 0: none can be created */
 	unsigned int levels;      /* of tables, at most */
+	uint64_t second; /* where the hypervisor put a window that was made; 0: not known */
 };
 
 struct iom_spapr_container {
@@ -36,6 +37,7 @@ struct iom_spapr_container {
 	struct iom_spapr_info info;
 	pthread_mutex_t settling;
 	bool settled; /* atomic: the kernel has made the default window, or was told not to */
+	pthread_mutex_t recovering; /* held while the group is brought back: one at a time */
 };
 
 /* Attach the first device of a group; all undone on failure. */

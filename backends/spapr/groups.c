@@ -16,6 +16,15 @@ static struct iom_spapr_container **link_of(struct iom_spapr *s, unsigned int gr
 	return link;
 }
 
+struct iom_spapr_container *iom_spapr_container_of(const struct iom_spapr *s, unsigned int group)
+{
+	struct iom_spapr_container *c = s->containers;
+
+	while (c->vfio.groups->number != group)
+		c = c->next;
+	return c;
+}
+
 /* Give a container that joins later the windows and mappings of the others. */
 static int catch_up(struct iom_backend *backend, struct iom_spapr_container *c)
 {
@@ -69,9 +78,11 @@ static int start(struct iom_backend *backend, const struct iom_spapr_policy *pol
 /* The first group, with nothing to be mapped again that would need the windows of before. */
 static void begin(struct iom_spapr *s, const struct iom_spapr_info *info)
 {
+	const uint64_t second = s->info.second;
 	size_t i;
 
 	s->info = *info;
+	s->info.second = second;
 	for (i = 0; i < IOM_SPAPR_WINDOWS; i++)
 		s->slots[i] = iom_spapr_empty_slot(s, i);
 	s->refused = (struct iom_backend_wish){ 0 };

@@ -56,9 +56,9 @@ static int check_slot(struct iom_spapr *s, const struct iom_spapr_slot *slot,
 				 "lets go only if it begins at 0");
 	if (slot->window.size == plan->window.size &&
 	    slot->window.page_shift == plan->window.page_shift)
-		return iom_error(-ENOSPC,
+		return iom_error(-ERANGE,
 				 "the DMA window at 0x%" PRIx64
-				 " is what could be made for it, and has no room left",
+				 " is what could be made for it, and has no such room left",
 				 slot->window.start);
 	ret = check_granted(&slot->window, plan, granted);
 	return ret < 0 ? ret : iom_spapr_check_unused(s, &slot->window);
@@ -136,6 +136,7 @@ int iom_spapr_make_room(struct iom_backend *backend, const struct iom_backend_ro
 		s->failed = true;
 		return ret;
 	}
+	s->pending = true;
 	return check_start(backend, &s->slots[slot].window, room);
 }
 
@@ -160,20 +161,27 @@ int iom_spapr_hold(struct iom_backend *backend, const struct iom_aperture_set *g
 {
 	struct iom_spapr *s = backend->priv;
 	struct iom_aperture_set held;
+	struct iom_kept_error kept;
 	size_t i;
 	int ret;
 
 	ret = iom_aperture_copy(granted, &held);
 	if (ret < 0)
 		return ret;
-	iom_spapr_note(s);
-	for (i = 0; i < IOM_SPAPR_WINDOWS && !ret; i++) {
+	/* what was made for what is held now is one change with this */
+	if (!s->pending)
+		iom_spapr_note(s);
+	s->pending = false;
+	for (i = IOM_SPAPR_WINDOWS; i-- && !ret;) {
 		const struct iom_spapr_slot empty = iom_spapr_empty_slot(s, i);
 
 		if (is_idle(s, &s->slots[i], granted))
 			ret = iom_spapr_change(backend, i, &empty);
 	}
 	if (ret < 0) {
+		iom_error_keep(&kept);
+		iom_spapr_undo_aperture(backend);
+		iom_error_restore(&kept);
 		iom_aperture_free(&held);
 		s->failed = true;
 		return ret;

@@ -48,6 +48,7 @@ struct iom_spapr {
 	struct iom_spapr_info info;
 	struct iom_spapr_slot slots[IOM_SPAPR_WINDOWS];  /* alike in all containers */
 	struct iom_spapr_slot before[IOM_SPAPR_WINDOWS]; /* the last change */
+	bool pending;                                    /* what was made since is not held yet */
 	struct iom_aperture_set held;                    /* what is granted to requests */
 	struct iom_backend_wish refused;                 /* by arithmetic */
 	/*
@@ -113,6 +114,9 @@ static inline uint64_t iom_spapr_hole(const struct iom_spapr_info *info)
 int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
 		      const struct iom_backend_map *map, bool *left);
 
+/* The one that has a group which is attached. */
+struct iom_spapr_container *iom_spapr_container_of(const struct iom_spapr *s, unsigned int group);
+
 /* The backend operations; attach with the platform's policy. */
 int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev,
 		     const struct iom_spapr_policy *policy);
@@ -129,6 +133,9 @@ int iom_spapr_map_all(struct iom_backend *backend, const struct iom_backend_map 
 int iom_spapr_unmap_all(struct iom_backend *backend, uint64_t iova, uint64_t length);
 bool iom_spapr_can_unmap_all(const struct iom_backend *backend);
 void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
+int iom_spapr_device_state(struct iom_backend *backend, const struct iom_backend_device *dev);
+int iom_spapr_recover(struct iom_backend *backend, const struct iom_backend_device *dev,
+		      unsigned int flags);
 void iom_spapr_destroy(struct iom_backend *backend);
 void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
 
@@ -139,6 +146,7 @@ void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *de
 	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture,   \
 	.make_room = iom_spapr_make_room, .hold = iom_spapr_hold, .map = iom_spapr_map_all, \
 	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_can_unmap_all,             \
+	.device_state = iom_spapr_device_state, .recover = iom_spapr_recover,               \
 	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
 
 #endif

@@ -20,6 +20,7 @@ struct iom_spapr_slot iom_spapr_empty_slot(const struct iom_spapr *s, size_t slo
 void iom_spapr_note(struct iom_spapr *s)
 {
 	memcpy(s->before, s->slots, sizeof(s->before));
+	s->pending = false;
 }
 
 int iom_spapr_check_failed(const struct iom_spapr *s)
@@ -125,9 +126,12 @@ int iom_spapr_change(struct iom_backend *backend, size_t slot, const struct iom_
 	}
 	for (done = s->containers; ret < 0 && done != c; done = done->next)
 		(void)change_back(backend, done, &made, &from);
-	if (!ret)
-		s->slots[slot] = made;
-	return ret;
+	if (ret < 0)
+		return ret;
+	s->slots[slot] = made;
+	if (to->made && to->plan.start_is_free)
+		s->info.second = made.window.start;
+	return 0;
 }
 
 /* A wish for as much or more has been refused. */
@@ -254,6 +258,7 @@ void iom_spapr_undo_aperture(struct iom_backend *backend)
 	struct iom_spapr *s = backend->priv;
 	size_t i;
 
+	s->pending = false;
 	for (i = 0; i < IOM_SPAPR_WINDOWS; i++) {
 		if (iom_same_window(&s->slots[i].window, &s->before[i].window)) {
 			s->slots[i] = s->before[i];

@@ -91,8 +91,11 @@ header_includes() {
 	includes include/libiommu.h | grep -vE ':(stddef|stdint)\.h$'
 }
 
+# The public header is the manual besides.
 long_files() {
-	xargs wc -l < "$scratch/files" | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
+	xargs wc -l < "$scratch/files" |
+		awk '$2 != "total" && $1 > ($2 == "include/libiommu.h" ? 800 : 600) {
+			print $2 ": " $1 " lines" }'
 }
 
 no_licence() {

@@ -75,6 +75,11 @@ extern const struct test thread_tests[];
 extern const struct test share_tests[];
 extern const struct test power_tests[];
 extern const struct test power_group_tests[];
+extern const struct test eeh_tests[];
+extern const struct test request_tests[];
+extern const struct test request_life_tests[];
+extern const struct test request_thread_tests[];
+extern const struct test request_power_tests[];
 
 /* Say why the running case fails, or does not apply. */
 enum outcome failed(const char *file, int line, const char *fmt, ...)

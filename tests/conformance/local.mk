@@ -11,6 +11,7 @@ conformance_cases = \
 	%D%/defect_tests.c \
 	%D%/device_tests.c \
 	%D%/dma_tests.c \
+	%D%/eeh_tests.c \
 	%D%/file_tests.c \
 	%D%/granule_tests.c \
 	%D%/harness.c \
@@ -24,6 +25,12 @@ conformance_cases = \
 	%D%/power_group_tests.c \
 	%D%/power_tests.c \
 	%D%/refuse_tests.c \
+	%D%/request.c \
+	%D%/request.h \
+	%D%/request_life_tests.c \
+	%D%/request_power_tests.c \
+	%D%/request_tests.c \
+	%D%/request_thread_tests.c \
 	%D%/rig.c \
 	%D%/rig.h \
 	%D%/runner.c \
@@ -37,11 +44,11 @@ conformance_cases = \
 %C%_conformance_SOURCES = \
 	$(conformance_cases) \
 	%D%/conformance.c \
-	%D%/edu.c \
-	%D%/edu.h \
 	%D%/linux.h \
 	%D%/stage_linux.c \
 	%D%/world_linux.c \
+	examples/edu.c \
+	examples/edu.h \
 	examples/vfio_pci.c \
 	examples/vfio_pci.h
 %C%_conformance_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples

@@ -13,9 +13,18 @@
 #define CASE_SECONDS 120
 
 static const struct test *const all_tests[] = {
-	map_tests,     refuse_tests, unmap_tests,  translate_tests, life_tests,  dma_tests,
-	granule_tests, cut_tests,    device_tests, only_tests,      file_tests,  machine_tests,
-	choice_tests,  defect_tests, thread_tests, share_tests,     power_tests, power_group_tests,
+	map_tests,           refuse_tests,
+	unmap_tests,         translate_tests,
+	life_tests,          dma_tests,
+	granule_tests,       cut_tests,
+	device_tests,        only_tests,
+	file_tests,          machine_tests,
+	choice_tests,        defect_tests,
+	thread_tests,        share_tests,
+	power_tests,         power_group_tests,
+	eeh_tests,           request_tests,
+	request_life_tests,  request_thread_tests,
+	request_power_tests,
 };
 
 #define N_FILES (sizeof(all_tests) / sizeof(all_tests[0]))

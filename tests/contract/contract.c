@@ -292,6 +292,7 @@ static const struct contract_case *case_of(size_t n)
 		{ contract_compat_cases, &contract_n_compat_cases },
 		{ contract_pair_cases, &contract_n_pair_cases },
 		{ contract_spapr_cases, &contract_n_spapr_cases },
+		{ contract_eeh_cases, &contract_n_eeh_cases },
 		{ contract_window_cases, &contract_n_window_cases },
 	};
 	size_t i;

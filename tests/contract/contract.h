@@ -124,7 +124,7 @@ enum contract_op {
 	TCE_UNMAP,   /* as UNMAP; what is left in the argument is as it was */
 	TCE_CREATE,  /* on fd: shift, levels, and a size of 2^bits and size_odd; out: is it at 0 */
 	TCE_REMOVE,  /* on fd: that at an IOVA */
-	EEH_OP,      /* on fd: operation flags */
+	EEH_OP,      /* on fd: operation flags; number: flags; id, id2: type and kind of error */
 	LIMIT_BYTES, /* RLIMIT_MEMLOCK is size_odd, without CAP_IPC_LOCK */
 };
 
@@ -262,6 +262,8 @@ extern const struct contract_case contract_pair_cases[];
 extern const size_t contract_n_pair_cases;
 extern const struct contract_case contract_spapr_cases[];
 extern const size_t contract_n_spapr_cases;
+extern const struct contract_case contract_eeh_cases[];
+extern const size_t contract_n_eeh_cases;
 extern const struct contract_case contract_window_cases[];
 extern const size_t contract_n_window_cases;
 

@@ -8,6 +8,7 @@ check_LTLIBRARIES += %D%/libcontract.la
 	%D%/iommufd_calls.c \
 	%D%/rows_cdev.c \
 	%D%/rows_compat.c \
+	%D%/rows_eeh.c \
 	%D%/rows_iommufd.c \
 	%D%/rows_pair.c \
 	%D%/rows_spapr.c \

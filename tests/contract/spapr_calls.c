@@ -155,7 +155,10 @@ static int eeh(struct run *run, const struct contract_row *row)
 	struct vfio_eeh_pe_op arg = { .argsz = sizeof(arg) };
 
 	arg.argsz += (uint32_t)row->argsz;
+	arg.flags = (uint32_t)row->number;
 	arg.op = row->flags;
+	arg.err.type = row->id;
+	arg.err.func = row->id2;
 	return contract_call(run, row, VFIO_EEH_PE_OP, &arg);
 }
 

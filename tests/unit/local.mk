@@ -11,6 +11,8 @@ unit_tests = \
 	%D%/test_cut \
 	%D%/test_domain \
 	%D%/test_domain_model \
+	%D%/test_eeh \
+	%D%/test_eeh_refused \
 	%D%/test_error \
 	%D%/test_failures \
 	%D%/test_fallback \
@@ -47,9 +49,15 @@ unit_tests = \
 	%D%/test_radix \
 	%D%/test_radix_model \
 	%D%/test_records \
+	%D%/test_request \
+	%D%/test_request_failures \
+	%D%/test_request_heap \
+	%D%/test_request_model \
+	%D%/test_request_power \
 	%D%/test_sim \
 	%D%/test_sim_contract \
 	%D%/test_sim_device \
+	%D%/test_sim_eeh \
 	%D%/test_sim_faults \
 	%D%/test_sim_iommufd \
 	%D%/test_sim_pages \
@@ -66,10 +74,18 @@ unit_tests = \
 	%D%/test_sysfs \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_tree \
 	%D%/test_type1_info \
 	%D%/test_type1_read \
 	%D%/test_unmap \
+	%D%/test_vmm_example \
+	%D%/test_vmm_space \
 	%D%/test_waiting
+
+# These write flattened device trees.
+if HAVE_LIBFDT
+unit_tests += %D%/test_fdt %D%/test_fdt_hostile
+endif
 
 # What is true of every backend: run with type1, and once more with each of the others.
 backend_tests = \
@@ -89,6 +105,10 @@ backend_tests = \
 	%D%/test_only \
 	%D%/test_pci_memory \
 	%D%/test_quarantine \
+	%D%/test_request \
+	%D%/test_request_failures \
+	%D%/test_request_heap \
+	%D%/test_request_model \
 	%D%/test_threads \
 	%D%/test_translate \
 	%D%/test_unmap \
@@ -102,6 +122,9 @@ power_tests = \
 	%D%/test_fork \
 	%D%/test_granule_model \
 	%D%/test_pci_memory \
+	%D%/test_request_failures \
+	%D%/test_request_heap \
+	%D%/test_request_model \
 	%D%/test_threads \
 	%D%/test_translate \
 	%D%/test_waiting
@@ -137,9 +160,28 @@ $(other_backend_tests): Makefile
 	examples/sentence.c
 %C%_test_nvme_example_LDADD = %D%/librunner.la $(CHECK_LIBS)
 
+%C%_test_vmm_example_SOURCES = \
+	%D%/test_vmm_example.c \
+	examples/sentence.c \
+	examples/vmm_layout.c \
+	examples/vmm_options.c \
+	examples/vmm_report.c \
+	examples/vmm_stream.c
+
+# Has an edu_read() and an edu_write() of its own.
+%C%_test_vmm_space_SOURCES = \
+	%D%/test_vmm_space.c \
+	examples/sentence.c \
+	examples/vmm_layout.c \
+	examples/vmm_proof.c \
+	examples/vmm_ram.c \
+	examples/vmm_space.c \
+	examples/vmm_stream.c
+
 # Refuse memory to everything that is linked into them.
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_power_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+%C%_test_request_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # Answers for the kernel, to what the library asks of it about the process's mappings.
 %C%_test_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=fopen
@@ -150,14 +192,18 @@ $(other_backend_tests): Makefile
 %C%_librunner_la_SOURCES = \
 	%D%/counted_pages.h \
 	%D%/domain_rig.h \
+	%D%/eeh_rig.h \
 	%D%/fake_files.h \
+	%D%/fdt_rig.h \
 	%D%/gate.h \
 	%D%/power_model.h \
 	%D%/power_rig.h \
 	%D%/refused_heap.h \
+	%D%/request_rig.h \
 	%D%/runner.c \
 	%D%/runner.h \
 	%D%/sim_iommufd_rig.h \
 	%D%/sim_rig.h \
 	%D%/sim_spapr_rig.h \
+	%D%/tree_rig.h \
 	%D%/util.h

@@ -46,6 +46,7 @@ static void check_setup_calls(void)
 	struct iom_region untouched = { .iova = 77 };
 	struct iom_aperture aperture = { .start = 77 };
 	char text[16] = "untouched";
+	uint64_t id = 77;
 
 	REQUIRE(refuses(iom_attach(rig.dom, EDU, NULL, &dev)));
 	REQUIRE(dev == (struct iom_device *)&rig);
@@ -57,12 +58,17 @@ static void check_setup_calls(void)
 	REQUIRE(refuses(iom_unmap_range(rig.dom, region.iova, region.length)));
 	REQUIRE(refuses(iom_unmap_all(rig.dom)));
 	REQUIRE(refuses(iom_apertures(rig.dom, &aperture, 1)));
-	REQUIRE(aperture.start == 77);
+	REQUIRE(refuses(iom_aperture_request(rig.dom, NULL, &id)));
+	REQUIRE(refuses(iom_aperture_granted(rig.dom, 1, &aperture)));
+	REQUIRE(refuses(iom_aperture_release(rig.dom, 1)));
+	REQUIRE(aperture.start == 77 && id == 77);
 	REQUIRE(refuses(iom_explain(rig.dom, text, sizeof(text))));
 	REQUIRE(!strcmp(text, "untouched"));
 	REQUIRE(refuses(iom_read_counters(rig.dom, &counters)));
 	REQUIRE(counters.mappings == 77);
 	REQUIRE(refuses(iom_device_fd(rig.nvme)));
+	REQUIRE(refuses(iom_device_state(rig.nvme)));
+	REQUIRE(refuses(iom_device_recover(rig.nvme, IOM_RECOVER_RESET)));
 	/* even where the arguments are wrong, too */
 	REQUIRE(refuses(iom_attach(rig.dom, "nonsense", NULL, &dev)));
 	REQUIRE(refuses(iom_map(rig.dom, NULL, 0, 0, NULL, NULL)));

@@ -136,6 +136,10 @@ START_TEST(public_structs_have_no_padding)
 	ck_assert_uint_eq(sizeof(struct iom_aperture), 32);
 	ck_assert_uint_eq(sizeof(struct iom_region), 48);
 	ck_assert_uint_eq(sizeof(struct iom_counters), sizeof(size_t) + 7 * 8);
+	ck_assert_uint_eq(sizeof(struct iom_tree_opts), sizeof(size_t) + sizeof(char *));
+	ck_assert_uint_eq(sizeof(struct iom_tree_info),
+			  sizeof(size_t) + 16 * 8 + IOM_TREE_RANGES * 24 + 3 * IOM_TREE_PATH +
+				  2 * IOM_TREE_NAME);
 }
 END_TEST
 

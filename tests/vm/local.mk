@@ -12,12 +12,20 @@ check_PROGRAMS += %D%/guest/map_once
 %C%_guest_map_once_CPPFLAGS = $(public_cppflags)
 %C%_guest_map_once_LDADD = libiommu.la
 
+check_PROGRAMS += %D%/guest/tree
+%C%_guest_tree_SOURCES = %D%/guest/tree.c
+%C%_guest_tree_CPPFLAGS = $(public_cppflags)
+%C%_guest_tree_LDADD = libiommu.la
+# One file, for tests/fdt too, that an emulator can run.
+%C%_guest_tree_LDFLAGS = $(AM_LDFLAGS) -static
+
 if TESTS_WANTED
 TESTS += %D%/judge-test.sh
 endif
 
 EXTRA_DIST += \
 	%D%/README.md \
+	scripts/jobs.sh \
 	scripts/lib.sh \
 	%D%/allow \
 	%D%/arch/ppc64le.sh \
@@ -39,7 +47,9 @@ EXTRA_DIST += \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
 	%D%/guest/suites/refusals.sh \
+	%D%/guest/suites/tree.sh \
 	%D%/guest/suites/unsafe.sh \
+	%D%/guest/suites/vmm.sh \
 	%D%/guest/suites/windows.sh \
 	%D%/guest/tap.sh \
 	%D%/initramfs.sh \
@@ -77,6 +87,11 @@ EXTRA_DIST += \
 	%D%/manifest/pseries-6.12-hash \
 	%D%/manifest/pseries-6.12-noddw \
 	%D%/manifest/refusals \
+	%D%/manifest/vmm \
+	%D%/manifest/tree \
+	%D%/manifest/tree-powernv \
+	%D%/manifest/tree-pseries \
+	%D%/manifest/tree-sysfs \
 	%D%/manifest/windows \
 	%D%/manifest/x86-6.1-vtd48 \
 	%D%/manifest/x86-6.12-flts \

@@ -23,9 +23,10 @@
 #
 # A suite may have a backend behind it, which is forced then: conformance-type1.
 
-rows="x86-6.12-vtd48 x86-6.12-vtd39 x86-6.1-vtd48 x86-6.12-iommufd x86-6.12-flts
-	x86-6.12-virtio x86-6.12-virtio-iommufd x86-6.12-off
-	pseries-6.12-64k pseries-6.12-4k pseries-6.12-hash pseries-6.12-noddw powernv9-6.12-64k"
+# The long ones first: they run side by side, and the last ones should end together.
+rows="x86-6.12-iommufd pseries-6.12-64k pseries-6.12-hash pseries-6.12-4k powernv9-6.12-64k
+	x86-6.12-flts x86-6.12-vtd48 x86-6.1-vtd48 x86-6.12-vtd39 x86-6.12-virtio
+	x86-6.12-virtio-iommufd pseries-6.12-noddw x86-6.12-off"
 
 debian_6_12='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-amd64'
 debian_6_12_ppc='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-powerpc64le'
@@ -44,6 +45,7 @@ load_row()
 	case $row in
 	x86-6.12-vtd48)
 		about="q35, Intel IOMMU, 48 bits"
+		suites="contract choice conformance poller vmm tree refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-vtd39)
 		about="q35, Intel IOMMU, 39 bits"
@@ -57,7 +59,7 @@ load_row()
 		about="q35, Intel IOMMU, 48 bits, with iommufd"
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
 		suites="contract choice conformance conformance-type1 conformance-type1-iommufd"
-		suites="$suites poller refusals after"
+		suites="$suites poller vmm vmm-type1 vmm-type1-iommufd refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-flts)
 		# iommufd of 6.12 cannot attach to such page tables.
@@ -101,7 +103,7 @@ load_power_row()
 	pseries-6.12-64k)
 		about="pSeries, POWER10, radix MMU, pages of 64 KiB"
 		memory=4096 hugepages=520 packages="strace libc6"
-		suites="contract choice conformance poller windows calls refusals after" ;;
+		suites="contract choice conformance poller windows calls vmm tree refusals after" ;;
 	pseries-6.12-4k)
 		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
 		kernel=$debian_6_12_ppc ;;
@@ -117,7 +119,7 @@ load_power_row()
 		about="PowerNV, POWER9, hash MMU, huge pages of 16 MiB"
 		platform=powernv chosen=powernv usable=powernv
 		memory=3072 hugepages=72 packages="strace libc6"
-		suites="contract choice conformance poller windows calls refusals after"
+		suites="contract choice conformance poller windows calls vmm tree refusals after"
 		append=disable_radix tells=0x40211000,0x80000000 ;;
 	*)
 		return 1 ;;

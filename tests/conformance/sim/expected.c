@@ -15,6 +15,7 @@
 #define HASH "pseries-hash/*"
 #define VIRTUAL_FUNCTION "pseries-vf*"
 #define HUGE "p*-huge/*"
+#define PSERIES "pseries*"
 
 static const struct {
 	const char *machine, *name;
@@ -23,6 +24,7 @@ static const struct {
 	{ NO_POWER, "power-*", MUST_SKIP },
 	{ NO_POWER, "share-page-of-several-buffers", MUST_SKIP },
 	{ "p*/4k/*", "share-page-of-several-buffers", MUST_SKIP },
+	{ POWER, "request-around-a-hole", MUST_SKIP },
 
 	/* one window, of a gibibyte less page 0 */
 	{ VIRTUAL_FUNCTION, "map-huge-page-of-1-gib", MUST_SKIP },
@@ -38,10 +40,18 @@ static const struct {
 	{ VIRTUAL_FUNCTION, "power-only-window-is-replaced", MUST_RUN },
 	{ POWER, "power-only-window-is-replaced", MUST_SKIP },
 
+	{ VIRTUAL_FUNCTION, "power-request-no-such-window", MUST_RUN },
+	{ VIRTUAL_FUNCTION, "power-request-flat-range", MUST_RUN },
+	{ VIRTUAL_FUNCTION, "power-request-only-window", MUST_RUN },
+	{ VIRTUAL_FUNCTION, "power-request-*", MUST_SKIP },
+	{ POWER, "power-request-only-window", MUST_SKIP },
+
 	/* only PowerNV has other windows at 0, only pSeries has them where the hypervisor says */
 	{ VIRTUAL_FUNCTION, "power-replaced-when-empty", MUST_RUN },
 	{ POWERNV, "power-replaced-when-empty", MUST_RUN },
 	{ POWER, "power-replaced-when-empty", MUST_SKIP },
+	{ POWERNV, "power-request-default-window-in-use", MUST_RUN },
+	{ POWER, "power-request-default-window-in-use", MUST_SKIP },
 	{ POWERNV, "power-group-whose-window-begins-elsewhere", MUST_SKIP },
 	{ POWERNV, "power-no-window-for-two-that-differ", MUST_SKIP },
 	{ POWERNV, "power-bridge-without-windows", MUST_SKIP },
@@ -70,11 +80,25 @@ static const struct {
 	{ HUGE, "power-gibibyte-in-one-call", MUST_RUN },
 	{ HASH, "power-gibibyte-in-one-call", MUST_RUN },
 	{ POWER, "power-gibibyte-in-one-call", MUST_SKIP },
+	{ HUGE, "power-request-*", MUST_RUN },
+	{ HASH, "power-request-*", MUST_RUN },
+	{ POWER, "power-request-pages-of-2-mib", MUST_SKIP },
+	{ "p*/4k/*", "power-request-pages-of-64-kib", MUST_SKIP },
+	{ "p*/4k/*", "power-request-leaves-a-window-in-use", MUST_SKIP },
+	{ "p*/4k/*", "power-request-window-at-attach", MUST_SKIP },
+	{ "p*/4k/*", "power-request-two-groups", MUST_SKIP },
 	{ HUGE, "power-pages-of-64-kib", MUST_RUN },
 	{ "p*/4k/*", "power-pages-of-64-kib", MUST_SKIP },
 	{ HUGE, "map-huge-page*", MUST_RUN },
 	{ HASH, "map-huge-page", MUST_RUN },
 	{ POWER, "map-huge-page*", MUST_SKIP },
+
+	/* pSeries has EEH only once it freezes, as QEMU's has not */
+	{ NO_POWER, "eeh-frozen-*", MUST_SKIP },
+	{ NO_POWER, "eeh-thaw-of-what-works", MUST_SKIP },
+	{ NO_POWER, "eeh-reset-keeps-mappings", MUST_SKIP },
+	{ PSERIES, "eeh-thaw-of-what-works", MUST_SKIP },
+	{ PSERIES, "eeh-reset-keeps-mappings", MUST_SKIP },
 
 	{ POWERNV, "dma-write-only-cannot-be-read", MUST_SKIP },
 	{ POWER, "choice-without-iommufd", MUST_SKIP },

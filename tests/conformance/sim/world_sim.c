@@ -362,6 +362,14 @@ const char *stage_windowless(const struct world *world, const char **address)
 	return create(true, true) < 0 ? no_such : NULL;
 }
 
+const char *stage_freezing(void)
+{
+	if (!is_power())
+		return "a DMA fault freezes nothing here";
+	iom_sim_spapr_freezes(sim, true);
+	return NULL;
+}
+
 const char *stage_no_descriptors(void)
 {
 	static const struct iom_sim_failure failure = {

@@ -98,6 +98,6 @@ devices()
 # The same, as the guest sees them.
 guest_devices="drive=$(at 0 0) pair=$(at 1 0) mate=$(at 1 1)
 	edu=$(at 2 0) edu2=$(at 3 0) edus=$(at 4 0),$(at 4 1)
-	wide=$(at 5 0) wide2=$(at 6 0)"
+	wide=$(at 5 0) wide2=$(at 6 0) vmm=$(at 5 0)"
 [ "$platform" != pseries ] ||
 	guest_devices="$guest_devices elsewhere=$(at 7 0) windowless=$(at 8 0) unequal=$(at 9 0)"

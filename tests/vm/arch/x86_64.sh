@@ -15,7 +15,8 @@ append_arch="console=ttyS0 intel_iommu=on iommu.strict=1 no_timer_check out=/dev
 channels() { echo "-serial file:$1 -serial file:$2"; }
 
 # devices: the drive of the tests by itself; two drives that are functions of one slot, thus one
-# group; edu by itself, another edu by itself, and two that share a group.
+# group; edu by itself, another edu by itself, and two that share a group; and one that drives all
+# address bits.
 devices()
 {
 	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
@@ -27,9 +28,11 @@ devices()
 		"-device edu,bus=pcie.0,addr=5" \
 		"-device edu,bus=pcie.0,addr=6" \
 		"-device edu,bus=pcie.0,addr=7.0,multifunction=on" \
-		"-device edu,bus=pcie.0,addr=7.1"
+		"-device edu,bus=pcie.0,addr=7.1" \
+		"-device edu,bus=pcie.0,addr=8,dma_mask=0xffffffffffffffff"
 }
 
 # The same, as the guest sees them.
 guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1
-	edu=0000:00:05.0 edu2=0000:00:06.0 edus=0000:00:07.0,0000:00:07.1"
+	edu=0000:00:05.0 edu2=0000:00:06.0 edus=0000:00:07.0,0000:00:07.1
+	vmm=0000:00:08.0"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * QEMU's edu device (docs/specs/edu.rst in QEMU): a PCI function that copies between memory and a buffer
- * of its own, at any IOVA that it is told.  It reports success whatever happened: only memory is evidence.
+ * QEMU's edu device (docs/specs/edu.rst in QEMU): a PCI function that copies between memory and a
+ * buffer of its own, at any IOVA that it is told.  It reports success whatever happened: only
+ * memory is evidence.
  */
 #ifndef EDU_H
 #define EDU_H
@@ -24,7 +25,10 @@ struct edu {
 int edu_open(struct edu *edu, int fd);
 void edu_close(struct edu *edu);
 
-/* From memory at iova into the device's buffer, and from there to memory; -ETIMEDOUT if it never ends. */
+/*
+ * From memory at iova into the device's buffer, and from there to memory; -ETIMEDOUT if it never
+ * ends.
+ */
 int edu_read(struct edu *edu, uint64_t iova, uint32_t n);
 int edu_write(struct edu *edu, uint64_t iova, uint32_t n);
 
