@@ -321,6 +321,24 @@ static enum outcome aliases_and_files(struct fixture *f)
 
 /* ---- Other platforms' ranges ----------------------------------------------------------------- */
 
+/* A device that drives 64 bits reaches what is mapped there, as long as it is. */
+static enum outcome reached_at(struct fixture *f, iom_iova_t iova)
+{
+	char *p = memory(64 * KIB);
+	struct iom_region region;
+	struct iom_device *dev;
+	struct rig rig;
+
+	OK(attach(f, f->world->wide, &dev));
+	TRY(rig_build(&rig, f, dev));
+	OK(map_at(f, p, 64 * KIB, iova, &region));
+	TRY(rig_reaches(&rig, p + 64 * KIB - RIG_BYTES, iova + 64 * KIB - RIG_BYTES));
+	OK(iom_unmap(f->dom, &region));
+	TRY(rig_misses(&rig, p, iova));
+	rig_release(&rig);
+	return PASS;
+}
+
 /*
  * The two windows that a guest of pSeries has: a gibibyte at 0, in pages of 4 KiB, and one at 2^59.
  * Where the IOMMU does not reach that far, the sentence says how far it does.
@@ -345,6 +363,8 @@ static enum outcome pair_of_windows(struct fixture *f)
 	if (world_windows() > 1 || find_listed(&list, HIGH, GIB)) {
 		OK(ask_at(f, HIGH, GIB, 64 * KIB, &high));
 		TRY(was_granted_at(f, high, HIGH, GIB, 64 * KIB, 0));
+		if (!world_windows() && f->world->wide)
+			TRY(reached_at(f, HIGH));
 		OK(iom_aperture_release(f->dom, high));
 	} else if (world_windows()) {
 		REFUSED(ask_at(f, HIGH, GIB, 64 * KIB, &high), -EBUSY, "would have to be replaced");

@@ -69,11 +69,11 @@ load_row()
 		iommu="-device intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on"
 		tells=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffffff ;;
 	x86-6.12-virtio)
-		about="q35, virtio-iommu, 39 bits, interrupts not isolated"
+		about="q35, virtio-iommu, 64 bits, interrupts not isolated"
 		modules_iommu=virtio-iommu unsafe=1
 		suites="unsafe choice conformance poller after"
-		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
-		tells=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
+		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e,aw-bits=64"
+		tells=0xfffffffffffff000,0x0-0xfedfffff,0xfef00000-0xffffffffffffffff ;;
 	x86-6.12-virtio-iommufd)
 		about="q35, virtio-iommu, interrupts not isolated, with iommufd"
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd

@@ -35,4 +35,4 @@ devices()
 # The same, as the guest sees them.
 guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1
 	edu=0000:00:05.0 edu2=0000:00:06.0 edus=0000:00:07.0,0000:00:07.1
-	vmm=0000:00:08.0"
+	wide=0000:00:08.0 vmm=0000:00:08.0"
