@@ -8,6 +8,11 @@
 #include "error.h"
 #include "fdt_blob.h"
 
+/* Those there are have 31 at most. */
+#define PROPERTY_NAME_MAX 255
+
+#define VERSION_LEAST 16
+
 #define BLOB_MAX (UINT32_C(8) << 20) /* real ones have up to 2 MiB */
 #define HEADER_SIZE ((int)sizeof(struct fdt_header))
 
@@ -24,12 +29,17 @@ const void *iom_fdt_property(const void *blob, int offset, const char *name, siz
 int iom_fdt_node(const struct iom_tree *tree, int offset, struct iom_node *node)
 {
 	struct iom_node found = { .offset = offset };
+	char *p;
 	int ret;
 
 	ret = fdt_get_path(tree->blob, offset, found.path, sizeof(found.path));
 	if (ret < 0)
 		return iom_error(tree->malformed, "%s: a node's path: %s", tree->name,
 				 ret == -FDT_ERR_NOSPACE ? "it is too long" : fdt_strerror(ret));
+	/* it is for people to read, and libfdt takes any name */
+	for (p = found.path; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			*p = '?';
 	*node = found;
 	return 0;
 }
@@ -104,10 +114,30 @@ static int total_size(const struct iom_sys *sys, const char *path, size_t *size)
 	return 0;
 }
 
+/* libfdt measures the name of each property that it passes: long ones would cost minutes. */
+static bool has_long_name(const void *blob)
+{
+	const char *strings = (const char *)blob + fdt_off_dt_strings(blob);
+	uint32_t i, run = 0;
+
+	for (i = 0; i < fdt_size_dt_strings(blob) && run <= PROPERTY_NAME_MAX; i++)
+		run = strings[i] ? run + 1 : 0;
+	return run > PROPERTY_NAME_MAX;
+}
+
 static int check(const struct iom_tree *tree, size_t read)
 {
-	int ret = fdt_check_full(tree->blob, read);
+	int ret = read < fdt_totalsize(tree->blob) ? -FDT_ERR_TRUNCATED
+						   : fdt_check_header(tree->blob);
 
+	/* before, the size of the strings is not in the header */
+	if (!ret && fdt_version(tree->blob) < VERSION_LEAST)
+		ret = -FDT_ERR_BADVERSION;
+	if (!ret && has_long_name(tree->blob))
+		return iom_error(-EINVAL, "%s has a property whose name is longer than %d bytes",
+				 tree->name, PROPERTY_NAME_MAX);
+	if (!ret)
+		ret = fdt_check_full(tree->blob, read);
 	if (ret < 0)
 		return iom_error(-EINVAL, "%s is malformed: libfdt says %s", tree->name,
 				 fdt_strerror(ret));

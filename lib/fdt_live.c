@@ -129,7 +129,7 @@ static int live_by_phandle(const struct iom_tree *tree, uint32_t phandle, struct
 	struct search search = { .tree = tree, .phandle = phandle, .node = &at };
 
 	if (look_below(&search) != 1)
-		return search.error ? search.error : -ENOENT;
+		return search.error ? iom_sysfs_error(BASE, search.error) : -ENOENT;
 	*node = at;
 	return 0;
 }

@@ -278,6 +278,8 @@ static int read_ranges(const struct iom_tree *tree, const struct iom_node *node,
 		ret = tree->ops->parent(tree, &parent);
 	if (!ret)
 		ret = one_cell(tree, &parent, "#address-cells", &above);
+	if (ret == -ENOENT)
+		return iom_tree_malformed(tree, node, "ranges", "nothing is above the root");
 	if (ret < 0)
 		return ret;
 	if (ours != RANGE_CELLS || sizes != 2 || above < 1 || above > 3 ||

@@ -264,6 +264,63 @@ START_TEST(path_too_long)
 }
 END_TEST
 
+/* A root that claims to be a bridge: nothing is above it that its ranges could speak of. */
+START_TEST(root_as_bridge)
+{
+	struct iom_tree_info info;
+
+	tear_down();
+	fdt_rig_start(&rig);
+	text(&rig, "device_type", "pci");
+	cells(&rig, "#address-cells", 3);
+	cells(&rig, "#size-cells", 2);
+	cells(&rig, "ranges", 0x2000000, 0, 0, 0, 0x10000000, 0, 0x1000);
+	begin_bridge(&rig, "pci@0");
+	add_function(&rig, "edu@1", pci_reg(0, 1, 0));
+	end(&rig);
+	fdt_rig_finish(&rig);
+	ck_assert_fails(read_info("0000:00:01.0", &info), -EINVAL, "above the root");
+}
+END_TEST
+
+/* Names that would write lines, and worse, to a terminal. */
+START_TEST(control_characters)
+{
+	const struct iom_tree_opts opts = { .size = sizeof(opts), .dtb = FDT_RIG_FILE };
+	struct iom_tree_info info;
+
+	tear_down();
+	fdt_rig_start(&rig);
+	begin_bridge(&rig, "pci@0\nIOMMU: fake\033[31m");
+	add_function(&rig, "edu@1", pci_reg(0, 1, 0));
+	end(&rig);
+	fdt_rig_finish(&rig);
+	memset(&info, 0, sizeof(info));
+	info.size = sizeof(info);
+	ck_assert_ok(iom_tree_read_on(&rig.sys, "0000:00:01.0", &opts, &info));
+	ck_assert_str_eq(info.bridge, "/pci@0?IOMMU:?fake?[31m");
+}
+END_TEST
+
+/* The time for a name of a property goes with its length, for each look at each of them. */
+START_TEST(long_names)
+{
+	struct iom_tree_info info;
+	char name[257];
+
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	tear_down();
+	fdt_rig_start(&rig);
+	begin_bridge(&rig, "pci@0");
+	text(&rig, name, "");
+	add_function(&rig, "edu@1", pci_reg(0, 1, 0));
+	end(&rig);
+	fdt_rig_finish(&rig);
+	ck_assert_fails(read_info("0000:00:01.0", &info), -EINVAL, "longer than 255");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fdt_hostile");
@@ -277,6 +334,9 @@ int main(void)
 	tcase_add_test(tcase, contents);
 	tcase_add_test(tcase, deep_and_wide);
 	tcase_add_test(tcase, path_too_long);
+	tcase_add_test(tcase, root_as_bridge);
+	tcase_add_test(tcase, control_characters);
+	tcase_add_test(tcase, long_names);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
