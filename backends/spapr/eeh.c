@@ -8,7 +8,6 @@
  * closing a device of it does.
  */
 #include <errno.h>
-#include <string.h>
 
 #include <linux/vfio.h>
 
@@ -32,7 +31,7 @@ static int no_state(const struct iom_sys *sys, const struct iom_backend_device *
 
 	if (err != -ENODEV && err != -ENOTTY)
 		return iom_error(-EIO, "the kernel does not tell its state: %s",
-				 strerror(err < 0 ? -err : err));
+				 iom_error_text(err));
 	ret = iom_sysfs_device_exists(sys, dev->address);
 	if (ret < 0)
 		return ret;
@@ -106,7 +105,7 @@ int iom_spapr_device_state(struct iom_backend *backend, const struct iom_backend
 
 static int refused(const char *what, int err)
 {
-	return iom_error(-EIO, "the kernel does not %s: %s", what, strerror(err < 0 ? -err : err));
+	return iom_error(-EIO, "the kernel does not %s: %s", what, iom_error_text(err));
 }
 
 /* Registers first: DMA without them is no state that a group may be in. */
