@@ -159,8 +159,8 @@ struct iom_backend_ops {
 	 * Where the platform stops devices that err: the device's state, one of enum
 	 * iom_device_state, with a sentence unless it works; -ENODEV if it is gone, -EOPNOTSUPP if
 	 * this kernel cannot tell.  And back to IOM_DEVICE_WORKS, with all of its group, by one of
-	 * IOM_RECOVER_*: the backend sees to it that there is one at a time of each group.  NULL,
-	 * both: it does not stop them.
+	 * IOM_RECOVER_* (0: it works anyway; 1: it was done); the backend sees to it that there
+	 * is one at a time of each group.  NULL, both: it does not stop them.
 	 */
 	int (*device_state)(struct iom_backend *backend, const struct iom_backend_device *dev);
 	int (*recover)(struct iom_backend *backend, const struct iom_backend_device *dev,

@@ -282,8 +282,9 @@ int iom_device_state(const struct iom_device *dev);
  * All functions of the group are thawed or reset, because the group is what the platform stops and
  * what the kernel recovers: tell all their drivers.  Mappings, windows and apertures stay as they
  * are, and what was mapped or unmapped while the device was stopped is so afterwards.  A reset takes
- * seconds, in which other groups of the domain go on, and only attach, detach, and what has a window
- * made wait.
+ * seconds, in which other groups of the domain go on, unless somebody calls what has to wait until it
+ * ends: attach, detach, iom_unmap_all(), a request or its release, a map that has a window made.
+ * Calls that come after such a one wait, too.
  *
  * -EINVAL (flags), -EOPNOTSUPP and -ENODEV as above, -EBUSY (IOM_DEVICE_UNAVAILABLE: the kernel is
  * at it itself; try again later), -EIO (the kernel refuses, or it did not help; the sentence says

@@ -3,8 +3,8 @@
  * Devices that the platform has stopped: their state, and back to work.
  *
  * The topology lock is held for reading only, though a recovery changes the device: no mapping and
- * no aperture changes with it, and it takes seconds, in which the domain's other devices go on.
- * Attach and detach, which would take the device or its group away, wait.
+ * no aperture changes with it, and it takes seconds, in which the domain's other devices go on until
+ * somebody waits for writing: attach and detach, which would take the device or its group away.
  */
 #include <errno.h>
 
@@ -58,7 +58,7 @@ static int recover(struct iom_domain *dom, const struct iom_device *dev, unsigne
 	if (!backend->ops->recover)
 		return never_stops();
 	ret = backend->ops->recover(backend, &dev->base, flags);
-	if (!ret)
+	if (ret > 0)
 		iom_log(&dom->log, IOM_LOG_INFO, "device %s, and with it group %u, was %s",
 			dev->base.address, dev->base.group,
 			flags == IOM_RECOVER_RESET ? "reset" : "unfrozen");
@@ -68,8 +68,10 @@ static int recover(struct iom_domain *dom, const struct iom_device *dev, unsigne
 int iom_device_recover(struct iom_device *dev, unsigned int flags)
 {
 	struct iom_domain *dom = dev->domain;
+	struct iom_kept_error kept;
 	int ret;
 
+	iom_error_keep(&kept);
 	ret = iom_check_owner(dom);
 	if (!ret)
 		ret = check_flags(flags);
@@ -80,5 +82,6 @@ int iom_device_recover(struct iom_device *dev, unsigned int flags)
 	}
 	if (ret < 0)
 		return iom_error_prefix(ret, "recover %s: ", dev->base.address);
+	iom_error_restore(&kept);
 	return 0;
 }

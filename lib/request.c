@@ -240,6 +240,15 @@ void iom_requests_revoke(struct iom_domain *dom)
 		hold_again(dom, made);
 }
 
+/* What the backend did to hold them can be taken back as one with what it made for them. */
+static void note_held(struct iom_domain *dom)
+{
+	struct iom_request *rq;
+
+	for (rq = dom->requests; rq; rq = rq->next)
+		rq->made |= rq->fresh && dom->backend->ops->undo_aperture;
+}
+
 /* Fixed ones first: those that may lie anywhere make room for them. */
 int iom_requests_grant(struct iom_domain *dom, const struct iom_device *devices,
 		       struct iom_view *view)
@@ -258,8 +267,10 @@ int iom_requests_grant(struct iom_domain *dom, const struct iom_device *devices,
 	} while (anywhere);
 	if (!ret)
 		ret = hold(dom);
-	if (!ret)
+	if (!ret) {
+		note_held(dom);
 		ret = read_again(dom, devices, view);
+	}
 	if (ret < 0) {
 		iom_view_free(view);
 		iom_requests_revoke(dom);
@@ -339,9 +350,11 @@ int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts 
 			 uint64_t *id)
 {
 	struct iom_aperture_opts opts;
+	struct iom_kept_error kept;
 	struct iom_request *rq;
 	int ret;
 
+	iom_error_keep(&kept);
 	ret = iom_check_owner(dom);
 	if (!ret && !callers)
 		ret = iom_error(-EINVAL, "opts is NULL");
@@ -372,6 +385,7 @@ int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts 
 		free(rq);
 		return iom_error_prefix(ret, "request: ");
 	}
+	iom_error_restore(&kept);
 	return 0;
 }
 

@@ -148,7 +148,9 @@ static int check_works(const struct iom_sys *sys, const struct iom_spapr_contain
 {
 	int ret = read_state(sys, c, dev);
 
-	return ret > 0 ? iom_error_prefix(-EIO, "it was done, but ") : ret;
+	if (ret <= 0)
+		return ret;
+	return iom_error_prefix(ret == IOM_DEVICE_UNAVAILABLE ? -EBUSY : -EIO, "it was done, but ");
 }
 
 /* For some devices it takes a fundamental reset, and only the kernel's drivers know for which. */
@@ -160,8 +162,9 @@ static int reset(const struct iom_backend *backend, const struct iom_spapr_conta
 	ret = reset_once(backend->sys, c, VFIO_EEH_PE_RESET_HOT);
 	if (!ret)
 		ret = check_works(backend->sys, c, dev);
-	if (!ret)
-		return 0;
+	/* what is gone, or the kernel is busy with, is not to be reset again */
+	if (ret != -EIO)
+		return ret;
 	iom_log(backend->log, IOM_LOG_WARN, "a hot reset of %s does not help: %s", dev->address,
 		iom_errmsg());
 	ret = reset_once(backend->sys, c, VFIO_EEH_PE_RESET_FUNDAMENTAL);
@@ -173,8 +176,6 @@ static int unfreeze(const struct iom_backend *backend, const struct iom_spapr_co
 {
 	int ret;
 
-	if (state == IOM_DEVICE_WORKS)
-		return 0;
 	if (state == IOM_DEVICE_RESETTING)
 		return iom_error(-EIO, "it is held in reset, which only IOM_RECOVER_RESET ends");
 	ret = thaw(backend->sys, c);
@@ -186,6 +187,7 @@ int iom_spapr_recover(struct iom_backend *backend, const struct iom_backend_devi
 {
 	struct iom_spapr *s = backend->priv;
 	struct iom_spapr_container *c = iom_spapr_container_of(s, dev->group);
+	bool nothing = false;
 	int ret;
 
 	pthread_mutex_lock(&c->recovering);
@@ -193,9 +195,12 @@ int iom_spapr_recover(struct iom_backend *backend, const struct iom_backend_devi
 	/* what the host's kernel is busy with is not to be disturbed */
 	if (ret == IOM_DEVICE_UNAVAILABLE)
 		ret = -EBUSY;
-	else if (ret >= 0)
-		ret = flags == IOM_RECOVER_RESET ? reset(backend, c, dev)
-						 : unfreeze(backend, c, dev, ret);
+	else if (flags == IOM_RECOVER_RESET && ret >= 0)
+		ret = reset(backend, c, dev);
+	else if (ret > 0)
+		ret = unfreeze(backend, c, dev, ret);
+	else if (!ret)
+		nothing = true;
 	pthread_mutex_unlock(&c->recovering);
-	return ret;
+	return ret < 0 || nothing ? ret : 1;
 }

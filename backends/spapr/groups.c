@@ -76,12 +76,12 @@ static int start(struct iom_backend *backend, const struct iom_spapr_policy *pol
 }
 
 /* The first group, with nothing to be mapped again that would need the windows of before. */
-static void begin(struct iom_spapr *s, const struct iom_spapr_info *info)
+static void begin(struct iom_spapr *s, const struct iom_spapr_container *c)
 {
-	const uint64_t second = s->info.second;
+	const uint64_t second = c->vfio.groups->number == s->second_group ? s->info.second : 0;
 	size_t i;
 
-	s->info = *info;
+	s->info = c->info;
 	s->info.second = second;
 	for (i = 0; i < IOM_SPAPR_WINDOWS; i++)
 		s->slots[i] = iom_spapr_empty_slot(s, i);
@@ -113,7 +113,7 @@ int iom_spapr_attach(struct iom_backend *backend, struct iom_backend_device *dev
 	if (ret < 0)
 		return ret;
 	if (!s->containers && !(iom_spapr_has_made(s) && backend->replays)) {
-		begin(s, &c->info);
+		begin(s, c);
 	} else {
 		ret = catch_up(backend, c);
 	}

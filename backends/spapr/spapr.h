@@ -46,6 +46,7 @@ struct iom_spapr {
 	const struct iom_spapr_policy *policy; /* NULL until the first attach */
 	struct iom_spapr_container *containers;
 	struct iom_spapr_info info;
+	unsigned int second_group;                       /* for which info.second is known */
 	struct iom_spapr_slot slots[IOM_SPAPR_WINDOWS];  /* alike in all containers */
 	struct iom_spapr_slot before[IOM_SPAPR_WINDOWS]; /* the last change */
 	bool pending;                                    /* what was made since is not held yet */

@@ -129,8 +129,10 @@ int iom_spapr_change(struct iom_backend *backend, size_t slot, const struct iom_
 	if (ret < 0)
 		return ret;
 	s->slots[slot] = made;
-	if (to->made && to->plan.start_is_free)
+	if (s->containers && to->made && to->plan.start_is_free) {
 		s->info.second = made.window.start;
+		s->second_group = s->containers->vfio.groups->number;
+	}
 	return 0;
 }
 
