@@ -107,7 +107,9 @@ START_TEST(recovers)
 	ck_assert_ok(iom_unmap(rig.dom, &gone));
 	ck_assert_int_eq(iom_device_state(rig.nvme), IOM_DEVICE_FROZEN);
 	ops[0] = '\0';
+	ck_assert_int_eq(iom_unmap(rig.dom, &gone), -ENOENT);
 	ck_assert_ok(iom_device_recover(rig.nvme, way));
+	ck_assert_ptr_nonnull(strstr(iom_errmsg(), "unmap")); /* what failed last */
 	if (way == IOM_RECOVER_RESET)
 		ck_assert_ops(STATE HOT STATE);
 	else
@@ -133,6 +135,7 @@ START_TEST(of_what_works)
 	eeh_start(platforms[_i]);
 	ck_assert_ok(iom_device_recover(rig.nvme, IOM_RECOVER_UNFREEZE));
 	ck_assert_ops(STATE);
+	ck_assert(!logged("unfrozen"));
 	ck_assert_ok(iom_device_recover(rig.nvme, IOM_RECOVER_RESET));
 	ck_assert_ops(STATE HOT STATE);
 	power_end();
@@ -157,6 +160,7 @@ START_TEST(in_reset)
 	ck_assert_fails(iom_device_recover(rig.nvme, IOM_RECOVER_UNFREEZE), -EIO, NVME, "in reset",
 			"IOM_RECOVER_RESET");
 	ck_assert_ops(STATE);
+	ck_assert(!logged("unfrozen"));
 	ck_assert_ok(iom_device_recover(rig.nvme, IOM_RECOVER_RESET));
 	ck_assert_int_eq(iom_device_state(rig.nvme), IOM_DEVICE_WORKS);
 	power_end();

@@ -317,6 +317,7 @@ START_TEST(put_elsewhere)
 	ck_assert_uint_eq(creates(), 1);
 	ck_assert_uint_eq(removes(), 1);
 	ck_assert_ok(ask(0, WINDOW, KIB64, 0, &asked));
+	ck_assert_ptr_nonnull(strstr(iom_errmsg(), "hypervisor")); /* what failed last */
 	ck_assert(is_granted_at(asked, SECOND << 1, WINDOW));
 	ck_assert_ok(iom_aperture_release(rig.dom, asked));
 	ck_assert_uint_eq(creates(), 2);
@@ -327,6 +328,34 @@ START_TEST(put_elsewhere)
 	ck_assert_fails(ask(SECOND, WINDOW, KIB64, IOM_APERTURE_FIXED, &asked), -ERANGE,
 			"0x1000000000000000");
 	ck_assert_uint_eq(creates(), 3);
+	power_end();
+}
+END_TEST
+
+/* Where one bridge has its window says nothing of another. */
+START_TEST(another_bridge)
+{
+	static const struct iom_sim_device devices[] = {
+		{ .address = NVME,
+		  .group = 14,
+		  .driver = "vfio-pci",
+		  .dma64_start = UINT64_C(1) << 60 },
+		{ .address = EDU, .group = 15, .driver = "vfio-pci" },
+	};
+	struct power power = power_of("pseries");
+	struct iom_device *other;
+
+	power.machine.devices = devices;
+	power.machine.n_devices = 2;
+	power_attach(&power);
+	ck_assert_ok(ask(0, WINDOW, KIB64, 0, &asked));
+	ck_assert_ok(iom_aperture_release(rig.dom, asked));
+	iom_detach(rig.nvme);
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &other));
+	ck_assert_ok(ask(SECOND, WINDOW, KIB64, IOM_APERTURE_FIXED, &asked));
+	ck_assert(is_granted_at(asked, SECOND, WINDOW));
+	iom_detach(other);
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &rig.nvme));
 	power_end();
 }
 END_TEST
@@ -342,6 +371,7 @@ int main(void)
 	tcase_add_loop_test(tcase, not_removed, 0, 2);
 	tcase_add_loop_test(tcase, not_for_what_collides, 0, 2);
 	tcase_add_test(tcase, put_elsewhere);
+	tcase_add_test(tcase, another_bridge);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -16,6 +16,8 @@ build_programs()
 	local dir=$2 log=$2.log target
 
 	PROGRAMS=$dir/guest-programs
+	# What was built from another tree would have make find that one's programs.
+	[ ! -e "$dir/Makefile" ] || grep -qxF "srcdir = $1" "$dir/Makefile" || rm -rf "$dir"
 	rm -rf "$PROGRAMS"
 	mkdir -p "$PROGRAMS"
 	# This make is not part of a make that may have called us. Where configure itself is out of
