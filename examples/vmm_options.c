@@ -30,11 +30,12 @@ const char vmm_help[] =
 	"  --dma-bits N      address bits that it drives (default: 28, as QEMU has it unless its\n"
 	"                    dma_mask says more)\n"
 	"  --backend NAME    insist on this backend of libiommu (default: the best that works)\n"
-	"  --ram BYTES       guest RAM (default: 64m)\n"
-	"  --low BYTES       how much of it is below 4 GiB, at most (default: 3g)\n"
+	"  --ram BYTES       guest RAM, from 4m on, a multiple of 2m (default: 64m)\n"
+	"  --low BYTES       how much of it is below 4 GiB, at most, a multiple of 2m (default: 3g)\n"
 	"  --huge            guest RAM from huge pages, of the system's default size\n"
 	"  --page BYTES      the virtual IOMMU's pages, 4k to 128k (default: 4k)\n"
-	"  --window BYTES    how many IOVAs the virtual IOMMU has, anywhere (default: 16m)\n"
+	"  --window BYTES    how many IOVAs the virtual IOMMU has, anywhere: from 2m on, a multiple\n"
+	"                    of --page (default: 16m)\n"
 	"  --window START+BYTES\n"
 	"                    the same, from START on\n"
 	"  --requests N      maps and unmaps in a round (default: 20000)\n"
@@ -49,8 +50,8 @@ const char vmm_help[] =
 	"Where the host's IOMMU has a hole, the RAM goes around it, and what finds no place is\n"
 	"left out. Both are said, with the host's reason.\n"
 	"\n"
-	"The last line is the verdict. Exit status: 0 all is well; 1 the device, the memory or\n"
-	"the machine is not; 2 the command line is not.\n";
+	"The last line is the verdict, unless the command line is at fault. Exit status: 0 all is\n"
+	"well; 1 the device, the memory or the machine is not; 2 the command line is not.\n";
 
 enum {
 	OPT_DEVICE = 256,
@@ -141,11 +142,12 @@ static int size_option(const char *name, const char *text, uint64_t min, uint64_
 
 	if (parse(text, true, &rest, &value) < 0 || *rest)
 		return fail(-EINVAL, "--%s: \"%s\" is not a size such as 4k or 64m", name, text);
-	if (value < min || value > max || value % unit)
-		return fail(-EINVAL,
-			    "--%s: \"%s\" is not a multiple of %" PRIu64 " KiB, from %" PRIu64
-			    " to %" PRIu64 " KiB",
-			    name, text, unit >> 10, min >> 10, max >> 10);
+	if (value < min || value > max)
+		return fail(-EINVAL, "--%s: \"%s\" is not from %" PRIu64 " to %" PRIu64 " KiB",
+			    name, text, min >> 10, max >> 10);
+	if (value % unit)
+		return fail(-EINVAL, "--%s: \"%s\" is not a multiple of %" PRIu64 " KiB", name,
+			    text, unit >> 10);
 	*to = value;
 	return 0;
 }
@@ -174,6 +176,8 @@ static int window_option(const char *text, struct vmm_options *options)
 	options->window_start = 0;
 	if (plus && (parse(text, true, &rest, &options->window_start) < 0 || rest != plus))
 		return fail(-EINVAL, "--window: \"%s\" does not begin with an IOVA", text);
+	if (plus && !plus[1])
+		return fail(-EINVAL, "--window: \"%s\" has no size after the +", text);
 	return size_option("window", plus ? plus + 1 : text, VMM_UNIT, INT64_MAX, 4096,
 			   &options->window);
 }

@@ -10,8 +10,9 @@ int iom_fdt_load(const struct iom_sys *sys, const char *path, struct iom_tree *t
 	(void)sys;
 	(void)tree;
 	return iom_error(-EOPNOTSUPP,
-			 "%s cannot be read: this libiommu was built without libfdt; the running "
-			 "machine's tree can be read without it",
+			 "%s cannot be read: this libiommu was built without libfdt (install "
+			 "libfdt-dev, and configure and build it anew); the running machine's tree "
+			 "can be read without it",
 			 path);
 }
 

@@ -83,7 +83,9 @@ int iom_sysfs_device_exists(const struct iom_sys *sys, const char *address)
 		return 0;
 	if (!is_missing((int)ret))
 		return iom_sysfs_error(path, (int)ret);
-	return iom_error(-ENODEV, "there is no PCI device %s; lspci -D lists those there are",
+	return iom_error(-ENODEV,
+			 "there is no PCI device %s; ls /sys/bus/pci/devices, or "
+			 "lspci -D, lists those there are",
 			 address);
 }
 

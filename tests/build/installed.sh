@@ -44,8 +44,9 @@ version=$("$PKG_CONFIG" --modversion libiommu)
 builds() {
 	out=$scratch/$1 compiler=$2 language=$3 before=$4 after=$5
 	shift 5
+	# The builder's flags find what a cross build links with.
 	# shellcheck disable=SC2046,SC2086 # lists of flags
-	$compiler -o "$out" -x "$language" "$scratch/consumer.c" -x none \
+	$compiler ${LINK_FLAGS:-} -o "$out" -x "$language" "$scratch/consumer.c" -x none \
 		$("$PKG_CONFIG" --cflags libiommu) $before $("$PKG_CONFIG" "$@" --libs libiommu) $after
 }
 

@@ -302,6 +302,19 @@ START_TEST(control_characters)
 }
 END_TEST
 
+/* What nobody has written for twenty years, and libfdt 1.6 stumbles over. */
+START_TEST(old_version)
+{
+	struct iom_tree_info info;
+
+	fdt_set_version(rig.blob, 15);
+	fdt_set_last_comp_version(rig.blob, 2);
+	ck_assert_fails(read_info(ADDRESS, &info), -EINVAL, "VERSION");
+	fdt_set_version(rig.blob, 2);
+	ck_assert_fails(read_info(ADDRESS, &info), -EINVAL, "VERSION");
+}
+END_TEST
+
 /* The time for a name of a property goes with its length, for each look at each of them. */
 START_TEST(long_names)
 {
@@ -336,6 +349,7 @@ int main(void)
 	tcase_add_test(tcase, path_too_long);
 	tcase_add_test(tcase, root_as_bridge);
 	tcase_add_test(tcase, control_characters);
+	tcase_add_test(tcase, old_version);
 	tcase_add_test(tcase, long_names);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
