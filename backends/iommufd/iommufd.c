@@ -154,7 +154,7 @@ static int iommufd_apertures(struct iom_backend *backend, struct iom_aperture_se
 static int iommufd_hold(struct iom_backend *backend, const struct iom_aperture_set *granted)
 {
 	const struct iommufd *u = backend->priv;
-	struct iom_iommu_iova_range *ranges;
+	struct iom_iommu_iova_range *list;
 	struct iom_iommu_ioas_allow_iovas arg = {
 		.size = sizeof(arg),
 		.ioas_id = u->ioas,
@@ -163,15 +163,14 @@ static int iommufd_hold(struct iom_backend *backend, const struct iom_aperture_s
 	size_t i;
 	int ret;
 
-	ranges = calloc(granted->n + 1, sizeof(*ranges));
-	if (!ranges)
+	list = calloc(granted->n + 1, sizeof(*list));
+	if (!list)
 		return iom_error(-ENOMEM, "no memory for a list of IOVA ranges");
 	for (i = 0; i < granted->n; i++)
-		ranges[i] =
-			(struct iom_iommu_iova_range){ granted->v[i].start, granted->v[i].last };
-	arg.allowed_iovas = (uintptr_t)ranges;
+		list[i] = (struct iom_iommu_iova_range){ granted->v[i].start, granted->v[i].last };
+	arg.allowed_iovas = (uintptr_t)list;
 	ret = iom_sys_ioctl(backend->sys, u->fd, IOM_IOMMU_IOAS_ALLOW_IOVAS, &arg);
-	free(ranges);
+	free(list);
 	if (ret)
 		return iom_error(ret == -ENOMEM ? ret : -EIO,
 				 "the kernel does not keep a requested aperture: %s",
