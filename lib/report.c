@@ -11,12 +11,6 @@
 #define COUNTERS_FIRST sizeof(struct iom_counters)
 #define COUNTERS_SANE 4096 /* a size above was never set */
 
-/* Locks do not change what a domain is to its reader. */
-static struct iom_domain *lockable(const struct iom_domain *dom)
-{
-	return (struct iom_domain *)(uintptr_t)dom;
-}
-
 const char *iom_backend(const struct iom_domain *dom)
 {
 	const struct iom_backend_ops *chosen = __atomic_load_n(&dom->chosen, __ATOMIC_RELAXED);
@@ -37,7 +31,7 @@ int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, 
 	ret = iom_check_owner(dom);
 	if (ret < 0)
 		return iom_error_prefix(ret, "apertures: ");
-	pthread_rwlock_rdlock(&lockable(dom)->topology);
+	pthread_rwlock_rdlock(&iom_lockable(dom)->topology);
 	if (dom->devices) {
 		for (i = 0; i < n && i < dom->apertures.n; i++)
 			apertures[i] = dom->apertures.v[i];
@@ -45,7 +39,7 @@ int iom_apertures(const struct iom_domain *dom, struct iom_aperture *apertures, 
 	} else {
 		ret = iom_error(-ENODEV, "apertures: no device is attached, so they are not known");
 	}
-	pthread_rwlock_unlock(&lockable(dom)->topology);
+	pthread_rwlock_unlock(&iom_lockable(dom)->topology);
 	return ret;
 }
 
@@ -89,7 +83,7 @@ int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counter
 				size);
 	if (ret < 0)
 		return iom_error_prefix(ret, "counters: ");
-	read_counters(lockable(dom), &ours);
+	read_counters(iom_lockable(dom), &ours);
 	ours.size = size;
 	memset(counters, 0, size);
 	memcpy(counters, &ours, size < sizeof(ours) ? size : sizeof(ours));
@@ -154,7 +148,7 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 		return iom_error_prefix(ret, "explain: ");
 	if (n)
 		buf[0] = '\0';
-	pthread_rwlock_rdlock(&lockable(dom)->topology);
+	pthread_rwlock_rdlock(&iom_lockable(dom)->topology);
 	if (dom->reasons)
 		iom_text_add(&text, "%s", dom->reasons);
 	if (dom->refusal)
@@ -162,6 +156,6 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 	add_requests(&text, dom);
 	if (dom->devices)
 		add_limits(&text, dom);
-	pthread_rwlock_unlock(&lockable(dom)->topology);
+	pthread_rwlock_unlock(&iom_lockable(dom)->topology);
 	return (int)text.length;
 }

@@ -405,7 +405,7 @@ static int no_such(uint64_t id)
 
 static int granted(const struct iom_domain *dom, uint64_t id, struct iom_aperture *aperture)
 {
-	const struct iom_request *rq = *find((struct iom_domain *)(uintptr_t)dom, id);
+	const struct iom_request *rq = *find(iom_lockable(dom), id);
 
 	if (!rq)
 		return no_such(id);
@@ -424,9 +424,9 @@ int iom_aperture_granted(const struct iom_domain *dom, uint64_t id, struct iom_a
 
 	ret = iom_check_owner(dom);
 	if (!ret) {
-		pthread_rwlock_rdlock(&((struct iom_domain *)(uintptr_t)dom)->topology);
+		pthread_rwlock_rdlock(&iom_lockable(dom)->topology);
 		ret = granted(dom, id, aperture);
-		pthread_rwlock_unlock(&((struct iom_domain *)(uintptr_t)dom)->topology);
+		pthread_rwlock_unlock(&iom_lockable(dom)->topology);
 	}
 	return ret < 0 ? iom_error_prefix(ret, "granted: ") : 0;
 }
