@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tests/unit/domain_rig.h"
+
 static unsigned int countdown; /* the allocation that is refused, counted from 1; 0: none */
 static bool refused;
 static bool in_kernel; /* whose allocations do not count */
@@ -42,6 +44,28 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return is_refused() ? NULL : __real_realloc(p, n);
+}
+
+static inline void heap_enters_kernel(struct rig *r, unsigned long request)
+{
+	(void)r;
+	(void)request;
+	in_kernel = true;
+}
+
+static inline void heap_leaves_kernel(struct rig *r, unsigned long request, void *arg)
+{
+	(void)r;
+	(void)request;
+	(void)arg;
+	in_kernel = false;
+}
+
+/* Allocations of the simulated kernel do not count. */
+static inline void spare_the_kernel(void)
+{
+	rig.before = heap_enters_kernel;
+	rig.after = heap_leaves_kernel;
 }
 
 #endif

@@ -19,21 +19,6 @@ static struct iom_region region, other;
 
 /* ---- Before the call ------------------------------------------------------------------------- */
 
-static void enter(struct rig *r, unsigned long request)
-{
-	(void)r;
-	(void)request;
-	in_kernel = true;
-}
-
-static void leave(struct rig *r, unsigned long request, void *arg)
-{
-	(void)r;
-	(void)request;
-	(void)arg;
-	in_kernel = false;
-}
-
 static void open_domain(uint64_t expected, uint64_t granule)
 {
 	struct power power = power_of(machine);
@@ -44,8 +29,7 @@ static void open_domain(uint64_t expected, uint64_t granule)
 	power.opts.unmap_granule = granule;
 	power_start(&power);
 	ck_assert_int_eq(iom_sim_set_backing(rig.sim, memory, 4 * HUGE, HUGE), 0);
-	rig.before = enter;
-	rig.after = leave;
+	spare_the_kernel();
 }
 
 /* The simulation has seen what will be asked of it, and has the default window made. */

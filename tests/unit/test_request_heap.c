@@ -16,21 +16,6 @@ static uint64_t granted, asked;
 
 /* ---- Before the call ------------------------------------------------------------------------- */
 
-static void enter(struct rig *r, unsigned long request)
-{
-	(void)r;
-	(void)request;
-	in_kernel = true;
-}
-
-static void leave(struct rig *r, unsigned long request, void *arg)
-{
-	(void)r;
-	(void)request;
-	(void)arg;
-	in_kernel = false;
-}
-
 /* The simulation must have seen each request before: it aborts if it cannot count one. */
 static void attached(void)
 {
@@ -45,8 +30,7 @@ static void attached(void)
 	ck_assert_ok(iom_aperture_release(rig.dom, id));
 	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &edu));
 	iom_detach(edu);
-	rig.before = enter;
-	rig.after = leave;
+	spare_the_kernel();
 }
 
 static void requested(void)
