@@ -150,10 +150,20 @@ struct iom_backend_ops {
 	int (*unmap_all)(struct iom_backend *backend, uint64_t least, uint64_t most);
 
 	/*
+	 * The caller vouches that this memory, of pages of one size, stays: keep what makes maps in it
+	 * cheap, for every device that is attached now or later.  undeclare ends all that was
+	 * declared in a range; so does the detach of the last device.  As map and unmap, from
+	 * several threads at once.  NULL, both: it would make no difference.
+	 */
+	int (*declare)(struct iom_backend *backend, uintptr_t va, uint64_t length, uint64_t page);
+	int (*undeclare)(struct iom_backend *backend, uintptr_t va, uint64_t length);
+
+	/*
 	 * How many maps can be alive at once (UINT64_MAX: any number), and how many are
-	 * (UINT64_MAX: the kernel does not say).
+	 * (UINT64_MAX: the kernel does not say).  used NULL: without a system call.
 	 */
 	void (*entries)(const struct iom_backend *backend, uint64_t *limit, uint64_t *used);
+	const char *entry_limit; /* what to raise, where there is a limit */
 
 	/*
 	 * Where the platform stops devices that err: the device's state, one of enum

@@ -27,6 +27,7 @@ libiommu_core_la_SOURCES += \
 libiommu_core_la_SOURCES += \
 	%D%/spapr/container.c \
 	%D%/spapr/container.h \
+	%D%/spapr/declared.c \
 	%D%/spapr/eeh.c \
 	%D%/spapr/groups.c \
 	%D%/spapr/machine.c \

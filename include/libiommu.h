@@ -22,8 +22,8 @@
  *
  * Errors.  Calls return 0 (or a count) on success and a negative errno on failure; out-parameters
  * are then untouched, and errno is left as it was.  No IOVA is a sentinel: 0 and UINT64_MAX are
- * legal.  Every call that fails leaves one sentence in iom_errmsg(), except iom_translate() and
- * iom_iova_to_va(), which belong to the I/O path.  Handles, out-parameters and strings must not be
+ * legal.  Every call that fails leaves one sentence in iom_errmsg(), except those of the I/O path:
+ * the translations, iom_dma_map() and iom_dma_unmap().  Handles, out-parameters and strings must not be
  * NULL unless the call says so.  An errno means the same thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
@@ -51,6 +51,9 @@
  *	             the device because its interrupts are not isolated
  *	-EPERM       the handle was opened by another process (this one is a forked child)
  *	-EOPNOTSUPP  the kernel or platform cannot do this, or has no device nodes for it here
+ *	-EAGAIN      not now: it would take a system call, and IOM_NOWAIT forbids it; or what is in
+ *	             flight must end first
+ *	-EMSGSIZE    the answer does not fit in the array that the caller gave
  *	-EIO         the kernel's answer contradicts its contract, or it refused to undo or to unmap;
  *	             what is left mapped is quarantined (see iom_unmap)
  *
@@ -60,9 +63,10 @@
  * read as if padded with zeros, and a longer one with a non-zero tail, or of more than 4096 bytes,
  * is -E2BIG.
  *
- * Threads.  All calls are thread-safe, except that iom_close() and iom_detach() must not race other
- * uses of the handle that they end.  iom_translate() and iom_iova_to_va() take no lock and make no
- * system call.  Only these two may be called from a signal handler.
+ * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove() and
+ * iom_stream_close() must not race other uses of the handle that they end, and that a stream serves
+ * one thread at a time.  The translations take no lock and make no system call; only they may be
+ * called from a signal handler.
  *
  * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them
  * that can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's
@@ -78,8 +82,10 @@
 #ifndef LIBIOMMU_H
 #define LIBIOMMU_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #if UINTPTR_MAX < 0xffffffffffffffff
 #error "libiommu needs a 64-bit platform"
@@ -589,6 +595,14 @@ struct iom_map_opts {
 	 * other devices can reach the memory as well, as far as they can drive the IOVA.
 	 */
 	const struct iom_device *only;
+	/*
+	 * NULL, or is told of the progress of a call that may take seconds, in the calling thread:
+	 * every 64 MiB or so while the memory is faulted in, and after each of the kernel's maps.
+	 * done of total, in bytes that each count for either; the last call of a map that succeeds
+	 * has done equal to total.  Internal locks are held: it must not call the library.
+	 */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *progress_arg; /* handed to progress as it is */
 };
 
 /*
@@ -609,7 +623,8 @@ struct iom_region {
 /*
  * Let the domain's devices reach length bytes of memory at va.  va, length and a fixed IOVA are
  * multiples of iom_page_size().  Every page must be accessible; pages not touched yet are faulted
- * in.  The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the
+ * in (those of large maps before the kernel is asked to map them, so that it holds its lock for
+ * less time).  The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the
  * device reaches these very pages, even after munmap(), mremap() or madvise(MADV_DONTNEED): unmap
  * here first.  Device BARs are not supported.
  *
@@ -674,8 +689,8 @@ int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t lengt
  * elsewhere.  The device may still reach it: keep it until every device is detached.  Unmapping the
  * same again is -EIO again.
  *
- * -EINVAL (region is NULL), -ENOENT (it was unmapped before, or is none of this domain), -EIO,
- * -EPERM.
+ * -EINVAL (region is NULL; it is a part of a batch, see iom_unmapv()), -ENOENT (it was unmapped
+ * before, or is none of this domain), -EIO, -EPERM.
  */
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
 
@@ -685,17 +700,201 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region);
  * thread is mapping or unmapping there.
  *
  * Checked in this order, before anything is unmapped: -EPERM, -EINVAL (length 0), -ERANGE (past
- * 2^64), -ENOENT or -EIO (the first part that is not mapped, or quarantined), -EINVAL (a mapping
- * would be cut where it must not), -ENOMEM (a mapping is cut). -EIO from the kernel: all of the
+ * 2^64), -ENOENT or -EIO (the first part that is not mapped, or quarantined; what a stream has
+ * mapped does not count as mapped), -EINVAL (a mapping or a batch would be cut where it must not),
+ * -ENOMEM (a mapping is cut). -EIO from the kernel: all of the
  * range is quarantined.
  */
 int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length);
 
 /*
- * Unmap everything.  -EIO (what could not be unmapped is quarantined; all else is unmapped),
- * -EPERM.
+ * Unmap everything, but what streams have in flight.  -EIO (what could not be unmapped is
+ * quarantined; all else is unmapped), -EPERM.
  */
 int iom_unmap_all(struct iom_domain *dom);
+
+/* ---- Batches ---------------------------------------------------------------------------------- */
+
+/* A piece of memory that is to be mapped with others. */
+struct iom_piece {
+	void *va;
+	uint64_t length;
+	iom_iova_t iova; /* with IOM_MAP_FIXED: where; else 0 */
+};
+
+#define IOM_MAP_APART 0x10u /* of a batch: each piece is a mapping of its own */
+
+/*
+ * Map n pieces, in any order, each as iom_map() would: all of them, or none.  regions[i] is where
+ * pieces[i] is; regions may be NULL.
+ *
+ * Pieces that are next to each other in memory (and with IOM_MAP_FIXED in IOVAs, too) are a run, which
+ * lies within one aperture. A run is one of the kernel's mappings: one kernel call, one entry of entry_limit, one registration
+ * on POWER.  Its IOVAs are contiguous, in the order of the addresses.  So map what belongs together
+ * in one call.  In return the batch is one unit: it is given back whole, by iom_unmapv() with all of
+ * its regions, or by iom_unmap_range() over all of it; only where unmap_granule allows it are parts
+ * unmapped apart.  With IOM_MAP_APART each piece is a mapping, and costs a kernel call, of its own.
+ *
+ * opts->iova must be 0; all else in opts is as for iom_map(), and holds for each piece.
+ *
+ * As iom_map(); -EINVAL also if n is 0, or a piece has an IOVA without IOM_MAP_FIXED; -EEXIST also if
+ * pieces overlap (but aliases may overlap in memory).  The sentence names the piece.  -ENOSPC is
+ * told before the kernel is asked if the runs, counted, are more than entry_limit leaves.  -EIO
+ * instead of the first error, if the kernel refused to undo: what it kept is quarantined, and
+ * nothing else is mapped.
+ */
+int iom_mapv(struct iom_domain *dom, const struct iom_piece *pieces, size_t n, unsigned int flags,
+	     const struct iom_map_opts *opts, struct iom_region *regions);
+
+/*
+ * Unmap n regions, in any order, from iom_mapv(), iom_map() or iom_map_file(), each as iom_unmap()
+ * would, with one kernel call for those that are next to each other in IOVAs.  Everything is checked
+ * before the kernel is asked, and if one is wrong, all stay mapped.
+ *
+ * -EINVAL (n is 0; a region is there twice; a batch is not there in whole), -ENOENT (one is not
+ * mapped), -ENOMEM, -EPERM, -EIO (what the kernel refused is quarantined, as by iom_unmap(), and all
+ * else is unmapped; or one of them was quarantined before, and nothing is unmapped).
+ */
+int iom_unmapv(struct iom_domain *dom, const struct iom_region *regions, size_t n);
+
+/* ---- Declared memory and streams --------------------------------------------------------------- */
+
+/*
+ * For buffers that are not the driver's own: a queue's owner maps each for as long as a command is
+ * under way, and what that costs depends on what is known of the memory.
+ *
+ *	mapped by iom_map()	nothing: it is found, and stays mapped
+ *	declared		nothing, once warm: it is mapped in granules of 2 MiB (or the IOMMU's
+ *				page, if that is larger), which stay mapped until room is needed
+ *	neither			two kernel calls, each time: it is really unmapped
+ *
+ * Nothing is kept of memory that nobody vouched for, because after free() or munmap() the same
+ * address may be other memory, and the device would reach the old one.
+ */
+
+/* Memory that the caller promises to leave in place. */
+struct iom_memory;
+
+/*
+ * Declare length bytes at va: from now until iom_memory_remove() returns 0 they are not unmapped,
+ * moved or replaced (munmap, mremap, madvise MADV_DONTNEED and the like), so that what is known of
+ * them may be kept.  va and length are multiples of the system's page size.  flags is IOM_MAP_READ,
+ * IOM_MAP_WRITE or both: what devices may do there, at most, through streams.  Nothing is mapped by
+ * this, and what iom_map() maps in it is mapped as ever; on POWER it is registered and pinned as a
+ * whole, which is what makes maps in it cheap: while a device is attached at once, and else by the
+ * next attach, which then fails as this would have.  The memory is the caller's, the handle ends with
+ * iom_memory_remove() or iom_close().
+ *
+ * -EINVAL (va is NULL; alignment; length 0; flags), -EEXIST (a part is declared already in this
+ * domain), -EFAULT (past the end of the address space), -ENOMEM, -EPERM; on POWER as iom_map().
+ */
+int iom_memory_add(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
+		   struct iom_memory **mem);
+
+/*
+ * The end of the promise: what streams have mapped of it is unmapped, and when this returns 0, mem
+ * is dead.
+ *
+ * -EBUSY (something is in flight in it, or mapped by iom_map() or iom_mapv(); mem lives on), -EIO
+ * (the kernel refused to unmap: that is quarantined, as by iom_unmap(), and mem is dead), -EPERM.
+ */
+int iom_memory_remove(struct iom_memory *mem);
+
+/* The streaming maps of one queue.  One thread uses it at a time. */
+struct iom_stream;
+
+/*
+ * Open a stream.  It ends with iom_stream_close() or iom_close().
+ *
+ * -ENODEV (no device is attached), -ENOMEM, -EPERM.
+ */
+int iom_stream_open(struct iom_domain *dom, struct iom_stream **stream);
+
+/*
+ * Close a stream.  What is still in flight through it is no longer: the device has stopped using
+ * it.  What it has mapped of declared memory stays for others.  NULL is ignored.
+ */
+void iom_stream_close(struct iom_stream *stream);
+
+/* A part of what was mapped, contiguous in IOVAs. */
+struct iom_segment {
+	iom_iova_t iova;
+	uint64_t length;
+	uint64_t cookie; /* the library's; 0: there is nothing to undo */
+};
+
+#define IOM_NOWAIT 0x20u /* no system call and no lock that is waited for: -EAGAIN instead */
+
+/*
+ * Let the device reach length bytes at va, of any alignment, until iom_dma_unmap(): returns how many
+ * segments were filled, which are the memory in the order of its addresses.  flags is IOM_MAP_READ
+ * (the device reads), IOM_MAP_WRITE or both, and perhaps IOM_NOWAIT.
+ *
+ * What is mapped (other than as an alias) is found as by iom_translate(): what the device may do
+ * there, the mapping's flags decide, and it is for the caller not to unmap it meanwhile.  What is
+ * declared is mapped in granules that may stay mapped, and that all streams of the domain share;
+ * when the apertures, entry_limit or RLIMIT_MEMLOCK are exhausted, those that nothing is in flight
+ * in are unmapped, some at a time.  All else is mapped for this call alone, in whole pages: the
+ * device reaches what else is in them, too.
+ *
+ * A segment ends where the IOVAs jump and where a granule ends, so that length bytes are at most
+ * length / 4096 + 2 segments, and a part of one mapping, or of declared memory of 2 MiB and less,
+ * is one or two.  The same memory may be in flight several times, also in several streams.
+ *
+ * On failure nothing is in flight that was not before.  -EINVAL (flags, length 0, n 0), -EMSGSIZE
+ * (more than n segments), -EAGAIN (see IOM_NOWAIT; or there is no room until something that is in
+ * flight ends), -EFAULT (also: the memory was declared without these flags), and as iom_map():
+ * -ENOSPC, -ERANGE, -ENOMEM, -ENODEV, -EIO (also instead of the first error, if the kernel refused to
+ * undo: that is quarantined), -EPERM, and on POWER -EINVAL, -EBUSY, -EMFILE,
+ * -EOPNOTSUPP.  The log
+ * (IOM_LOG_DEBUG) has the sentence.
+ */
+int iom_dma_map(struct iom_stream *stream, void *va, uint64_t length, unsigned int flags,
+		struct iom_segment *segments, size_t n);
+
+/* For iom_dma_unmap() alone. */
+int iom_dma_release(struct iom_stream *stream, uint64_t cookie);
+
+/*
+ * The end of what iom_dma_map() of the same stream has filled: the device does not use it any more.
+ * When it returns, the device cannot reach memory that is neither mapped nor declared.  Segments
+ * end each once, in any order.
+ *
+ * -EIO (the kernel refused to unmap, and the IOVA is quarantined, as by iom_unmap()), -EINVAL (a
+ * segment that was ended before, as far as that can be told), -EPERM.  All others are ended.
+ */
+static inline int iom_dma_unmap(struct iom_stream *stream, const struct iom_segment *segments,
+				size_t n)
+{
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (segments[i].cookie) {
+			int one = iom_dma_release(stream, segments[i].cookie);
+
+			ret = one < 0 ? one : ret;
+		}
+	}
+	return ret;
+}
+
+/* Since iom_stream_open(); each segment that was filled counts in one of the first four. */
+struct iom_stream_counters {
+	size_t size;        /* in: sizeof(struct iom_stream_counters) */
+	uint64_t mapped;    /* was mapped anyway */
+	uint64_t hits;      /* in a granule that this stream had in use before */
+	uint64_t misses;    /* in a granule that it had not: perhaps a kernel call */
+	uint64_t transient; /* neither mapped nor declared: two kernel calls */
+	uint64_t evictions; /* granules that this stream had unmapped to make room */
+	uint64_t again;     /* -EAGAIN */
+};
+
+/*
+ * Read the counters into a struct of the size that the caller set; a longer one has its tail
+ * zeroed.  From the thread that uses the stream.  -EINVAL (counters->size), -EPERM.
+ */
+int iom_stream_read_counters(const struct iom_stream *stream, struct iom_stream_counters *counters);
 
 /* ---- The I/O path: no lock, no system call, no sentence ---------------------------------------- */
 
@@ -703,6 +902,18 @@ int iom_unmap_all(struct iom_domain *dom);
 static inline iom_iova_t iom_region_iova(const struct iom_region *region, const void *va)
 {
 	return (uint64_t)(uintptr_t)va + region->delta;
+}
+
+/* The same, checked: -ENOENT unless all of length bytes at va lie in the region; length is not 0. */
+static inline int iom_region_find(const struct iom_region *region, const void *va, uint64_t length,
+				  iom_iova_t *iova)
+{
+	uint64_t offset = (uint64_t)(uintptr_t)va - (uint64_t)(uintptr_t)region->va;
+
+	if (offset >= region->length || length - 1 >= region->length - offset)
+		return -ENOENT;
+	*iova = iom_region_iova(region, va);
+	return 0;
 }
 
 /*
@@ -725,6 +936,35 @@ int iom_translate(const struct iom_domain *dom, const void *va, uint64_t length,
  */
 int iom_iova_to_va(const struct iom_domain *dom, iom_iova_t iova, uint64_t length, void **va,
 		   uint64_t *contiguous);
+
+/* A part of a scatter list, as devices take it. */
+struct iom_sge {
+	iom_iova_t iova;
+	uint64_t length;
+};
+
+/*
+ * Translate the bytes of n pieces of memory, as iom_translate() does, into the fewest elements:
+ * those that are next to each other in IOVAs are one.  At most 2^63 bytes in sum; pieces of length
+ * 0 count for nothing.  Returns how many elements were filled; on failure their contents are
+ * undefined.
+ *
+ * -ENOENT, -EINVAL (no bytes at all), -EMSGSIZE (more than max elements), -EPERM.
+ */
+int iom_translatev(const struct iom_domain *dom, const struct iovec *iov, size_t n,
+		   struct iom_sge *sges, size_t max);
+
+/*
+ * The same into a list of pages, as NVMe's PRPs are: the IOVA of the first byte, then that of each
+ * page of page bytes (the device's, a power of two, 512 or more) which follows.  So all pieces but
+ * the first must begin, and all but the last end, at a multiple of page.  Returns how many were
+ * filled.
+ *
+ * -ENOENT, -EINVAL (no bytes at all; page; a piece begins or ends within a page; a page is not
+ * contiguous in IOVAs, or its IOVA no multiple of page), -EMSGSIZE (more than max pages), -EPERM.
+ */
+int iom_translate_pages(const struct iom_domain *dom, const struct iovec *iov, size_t n,
+			uint64_t page, iom_iova_t *pages, size_t max);
 
 /* ---- Counters --------------------------------------------------------------------------------- */
 

@@ -57,4 +57,10 @@ static inline uint64_t iom_smallest_page(uint64_t page_sizes)
 	return page_sizes & -page_sizes;
 }
 
+/* page_sizes is not 0. */
+static inline uint64_t iom_largest_of(uint64_t page_sizes)
+{
+	return UINT64_C(1) << (63 - __builtin_clzll(page_sizes));
+}
+
 #endif

@@ -8,6 +8,7 @@
 #include "binding.h"
 #include "domain.h"
 #include "error.h"
+#include "memory.h"
 #include "options.h"
 #include "pieces.h"
 #include "plan.h"
@@ -76,7 +77,7 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		ret = iom_pieces_map(dom, &map, span->cut, &left);
+		ret = iom_pieces_map(dom, &map, span->cut, NULL, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
 					     map.iova);
@@ -118,7 +119,9 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	if (ret < 0)
 		goto fail;
 	if (first) {
-		ret = replay(dom);
+		ret = iom_memory_declare_all(dom);
+		if (!ret)
+			ret = replay(dom);
 		if (!ret)
 			ret = iom_requests_grant(dom, dev, &view);
 		if (ret < 0)
@@ -293,6 +296,7 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 		ret = read_reach(&opts, &d->reach);
 	if (!ret) {
 		pthread_rwlock_wrlock(&dom->topology);
+		(void)iom_cache_trim(dom);
 		ret = attach(dom, d);
 		note_refusal(dom, ret, address);
 		pthread_rwlock_unlock(&dom->topology);

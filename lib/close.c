@@ -32,11 +32,13 @@ static void free_files(struct iom_domain *dom)
 
 static void free_domain(struct iom_domain *dom)
 {
+	iom_cache_destroy(dom);
 	free_files(dom);
 	iom_requests_free(dom);
 	iom_aperture_free(&dom->reported);
 	iom_aperture_free(&dom->apertures);
 	iom_aperture_free(&dom->automatic);
+	iom_space_destroy(&dom->space);
 	iom_pool_destroy(&dom->pool);
 	iom_radix_destroy(&dom->by_va);
 	iom_radix_destroy(&dom->by_iova);

@@ -10,6 +10,7 @@
 
 #include "backends/backend.h"
 #include "aperture.h"
+#include "cache.h"
 #include "libiommu.h"
 #include "log.h"
 #include "pool.h"
@@ -64,9 +65,16 @@ struct iom_domain {
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;
 	pthread_cond_t settled; /* a span is no longer IOM_SPAN_CHANGING */
+	unsigned int waiting;   /* threads, for that */
 	struct iom_space space;
 	struct iom_pool pool;
 	uint64_t mappings, mapped_bytes, quarantined_bytes;
+	uint64_t streamed; /* of the mappings, those of streams */
+	uint64_t batches;  /* that have mappings */
+	/* the kernel's own mappings, as far as we know; what is being changed or quarantined counts */
+	uint64_t entries, quarantined_entries;
+
+	struct iom_cache cache; /* with a lock of its own */
 
 	/* atomic */
 	uint64_t kernel_maps, kernel_unmaps;
@@ -88,11 +96,20 @@ static inline bool iom_is_ours(const struct iom_domain *dom)
 	return __atomic_load_n(dom->ours, __ATOMIC_RELAXED);
 }
 
-/* -EPERM, with a sentence, in a forked child. */
-int iom_check_owner(const struct iom_domain *dom);
+/* -EPERM, with a sentence. */
+int iom_not_ours(void);
+
+/* The same, in a forked child. */
+static inline int iom_check_owner(const struct iom_domain *dom)
+{
+	return iom_is_ours(dom) ? 0 : iom_not_ours();
+}
 
 /* Whether the kernel knows the domain's mappings now; topology is held. */
-bool iom_kernel_has_maps(const struct iom_domain *dom);
+static inline bool iom_kernel_has_maps(const struct iom_domain *dom)
+{
+	return dom->devices;
+}
 
 /* Whether the backend must know the page size behind memory. */
 static inline bool iom_needs_backing(const struct iom_domain *dom)
@@ -100,8 +117,19 @@ static inline bool iom_needs_backing(const struct iom_domain *dom)
 	return dom->backend->ops->caps & IOM_CAP_BACKING;
 }
 
-/* The backend's unmap, counted.  topology is held. */
-int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length);
+/* The backend's map and unmap, counted.  topology is held. */
+static inline int iom_backend_map(struct iom_domain *dom, const struct iom_backend_map *map,
+				  bool *left)
+{
+	__atomic_fetch_add(&dom->kernel_maps, 1, __ATOMIC_RELAXED);
+	return dom->backend->ops->map(dom->backend, map, left);
+}
+
+static inline int iom_backend_unmap(struct iom_domain *dom, uint64_t iova, uint64_t length)
+{
+	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
+	return dom->backend->ops->unmap(dom->backend, iova, length);
+}
 
 /*
  * Unmap everything, in the kernel as well if it has it: what iom_unmap_all(), and the end of the
@@ -115,17 +143,46 @@ int iom_unmap_everything(struct iom_domain *dom);
  */
 void iom_kernel_forget(struct iom_domain *dom);
 
-/* What the next mapping's generation will be. */
+/*
+ * What the next mapping's generation will be.  It is unique in the process, so that a region of one
+ * domain is never taken for another's; 0 is none.
+ */
 uint64_t iom_next_generation(void);
+
+/* The generations of the next n mappings, from the one that is returned on. */
+uint64_t iom_take_generations(uint64_t n);
+
+/*
+ * Make sure that n spans more can be taken from the pool and put into the space, each perhaps with
+ * another one that was removed from it: -ENOMEM.
+ */
+static inline int iom_spans_reserve(struct iom_domain *dom, size_t n)
+{
+	int ret = iom_pool_reserve(&dom->pool, n);
+
+	return ret < 0 ? ret : iom_space_reserve(&dom->space, 2 * n);
+}
+
+/* Wait until another thread has settled some span.  The table lock is held. */
+static inline void iom_wait_settled(struct iom_domain *dom)
+{
+	dom->waiting++;
+	pthread_cond_wait(&dom->settled, &dom->table);
+	dom->waiting--;
+}
+
+/* Tell those who wait for it, if any.  The table lock is held. */
+static inline void iom_tell_settled(struct iom_domain *dom)
+{
+	if (dom->waiting)
+		pthread_cond_broadcast(&dom->settled);
+}
 
 /* The end of a span that is neither mapped nor known to the kernel; the table lock is held. */
 void iom_span_release(struct iom_domain *dom, struct iom_span *span);
 
 /* The end of one that the kernel may still have; the sentence says why.  The table lock is held. */
 void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span);
-
-/* A mapping as a backend takes it. */
-struct iom_backend_map iom_span_map(const struct iom_span *span);
 
 static inline uint64_t iom_span_iova(const struct iom_span *span)
 {
@@ -135,6 +192,19 @@ static inline uint64_t iom_span_iova(const struct iom_span *span)
 static inline uint64_t iom_span_length(const struct iom_span *span)
 {
 	return (span->end - span->start) << IOM_UNIT_SHIFT;
+}
+
+/* A mapping as a backend takes it. */
+static inline struct iom_backend_map iom_span_map(const struct iom_span *span)
+{
+	return (struct iom_backend_map){
+		.va = span->va,
+		.iova = iom_span_iova(span),
+		.length = iom_span_length(span),
+		.flags = span->flags & IOM_MAP_RW,
+		.fd = -1,
+		.rest = iom_span_length(span),
+	};
 }
 
 #endif

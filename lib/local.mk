@@ -8,8 +8,12 @@ libiommu_core_la_SOURCES = \
 	%D%/aperture.c \
 	%D%/aperture.h \
 	%D%/attach.c \
+	%D%/batch.c \
+	%D%/batch.h \
 	%D%/binding.c \
 	%D%/binding.h \
+	%D%/cache.c \
+	%D%/cache.h \
 	%D%/close.c \
 	%D%/domain.c \
 	%D%/domain.h \
@@ -22,8 +26,14 @@ libiommu_core_la_SOURCES = \
 	%D%/log.h \
 	%D%/map.c \
 	%D%/map.h \
+	%D%/map_check.c \
+	%D%/map_place.c \
+	%D%/map_short.c \
+	%D%/map_steps.h \
 	%D%/memlock.c \
 	%D%/memlock.h \
+	%D%/memory.c \
+	%D%/memory.h \
 	%D%/open.c \
 	%D%/options.c \
 	%D%/options.h \
@@ -36,11 +46,14 @@ libiommu_core_la_SOURCES = \
 	%D%/plan.c \
 	%D%/plan.h \
 	%D%/pool.c \
+	%D%/populate.c \
+	%D%/populate.h \
 	%D%/proc.c \
 	%D%/proc.h \
 	%D%/pool.h \
 	%D%/radix.c \
 	%D%/radix.h \
+	%D%/radix_one.h \
 	%D%/recover.c \
 	%D%/report.c \
 	%D%/request.c \
@@ -49,6 +62,9 @@ libiommu_core_la_SOURCES = \
 	%D%/request.h \
 	%D%/space.c \
 	%D%/space.h \
+	%D%/space_node.h \
+	%D%/stream.c \
+	%D%/stream.h \
 	%D%/sys.c \
 	%D%/sys.h \
 	%D%/sys_file.c \
@@ -59,12 +75,17 @@ libiommu_core_la_SOURCES = \
 	%D%/text.c \
 	%D%/text.h \
 	%D%/translate.c \
+	%D%/translatev.c \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/tree_iommu.c \
 	%D%/tree_node.c \
 	%D%/tree_text.c \
 	%D%/unmap.c \
+	%D%/unmap.h \
+	%D%/unmapv.c \
+	%D%/uses.c \
+	%D%/uses.h \
 	%D%/view.c \
 	%D%/view.h
 

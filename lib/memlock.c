@@ -44,6 +44,13 @@ static bool exceeds(const struct iom_sys *sys, const char *label, uint64_t need,
 	       (*used_kib << 10) + need > *limit;
 }
 
+bool iom_memlock_refuses(const struct iom_sys *sys, uint64_t need)
+{
+	uint64_t limit, locked_kib;
+
+	return exceeds(sys, "VmLck:", need, &locked_kib, &limit);
+}
+
 int iom_memlock_error(const struct iom_sys *sys, uint64_t need)
 {
 	uint64_t limit, locked_kib;

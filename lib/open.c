@@ -97,6 +97,7 @@ static int init_tables(struct iom_domain *dom)
 	if (ret < 0)
 		goto fail_by_va;
 	iom_space_init(&dom->space);
+	iom_pool_init(&dom->pool, sizeof(struct iom_span));
 	return 0;
 
 fail_by_va:
@@ -121,6 +122,7 @@ static void init_locks(struct iom_domain *dom)
 	pthread_rwlockattr_destroy(&attr);
 	pthread_mutex_init(&dom->table, NULL);
 	pthread_cond_init(&dom->settled, NULL);
+	iom_cache_init(&dom->cache);
 }
 
 int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,

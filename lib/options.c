@@ -34,3 +34,24 @@ int iom_options_read(void *ours, size_t n, size_t first_release, const void *cal
 	memcpy(ours, callers, size < n ? size : n);
 	return 0;
 }
+
+int iom_options_check(const void *callers, size_t first_release, const char *what)
+{
+	size_t size;
+
+	memcpy(&size, callers, sizeof(size));
+	if (size < first_release || size > SIZE_MAX_SANE)
+		return iom_error(-EINVAL, "%s.size is %zu; set it to sizeof(struct %s)", what, size,
+				 what);
+	return 0;
+}
+
+void iom_options_fill(void *callers, const void *ours, size_t n)
+{
+	size_t size;
+
+	memcpy(&size, callers, sizeof(size));
+	memset(callers, 0, size);
+	memcpy(callers, ours, size < n ? size : n);
+	memcpy(callers, &size, sizeof(size));
+}

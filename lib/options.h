@@ -13,4 +13,10 @@
 int iom_options_read(void *ours, size_t n, size_t first_release, const void *callers,
 		     const char *what);
 
+/* The other way round.  Whether the caller's size is one: -EINVAL if not. */
+int iom_options_check(const void *callers, size_t first_release, const char *what);
+
+/* Then fill the caller's struct from ours of size n; the tail of a longer one is zeroed. */
+void iom_options_fill(void *callers, const void *ours, size_t n);
+
 #endif

@@ -32,24 +32,34 @@ static int explain(uint64_t va, int err)
 			 va, strerror(-err));
 }
 
-int iom_page_run(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_run *run)
+int iom_page_run_near(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_vma *vma,
+		      struct iom_run *run)
 {
 	uint64_t done = 0, page = 0;
-	struct iom_vma vma;
-	int ret;
 
 	while (done < length) {
-		ret = sys->find_vma(sys->ctx, va + done, &vma);
+		int ret = 0;
+
+		if (va + done - vma->start >= vma->end - vma->start)
+			ret = sys->find_vma(sys->ctx, va + done, vma);
 		if (ret == -ENOENT)
-			vma = (struct iom_vma){ .end = va + length,
-						.page_size = iom_base_page(sys) };
+			*vma = (struct iom_vma){ .start = va + done,
+						 .end = va + length,
+						 .page_size = iom_base_page(sys) };
 		else if (ret < 0)
 			return explain(va + done, ret);
-		if (page && vma.page_size != page)
+		if (page && vma->page_size != page)
 			break;
-		page = vma.page_size;
-		done = vma.end - va;
+		page = vma->page_size;
+		done = vma->end - va;
 	}
 	*run = (struct iom_run){ page, done < length ? done : length };
 	return 0;
+}
+
+int iom_page_run(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_run *run)
+{
+	struct iom_vma vma = { 0, 0, 0 };
+
+	return iom_page_run_near(sys, va, length, &vma, run);
 }

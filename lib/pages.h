@@ -23,4 +23,11 @@ struct iom_run {
  */
 int iom_page_run(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_run *run);
 
+/*
+ * The same for one of several ranges: vma is the mapping of the process that was looked at last,
+ * all zeros before the first, and not asked for again.
+ */
+int iom_page_run_near(const struct iom_sys *sys, uint64_t va, uint64_t length, struct iom_vma *vma,
+		      struct iom_run *run);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pieces.h"
 
+#include "batch.h"
 #include "error.h"
 #include "map.h"
 #include "pages.h"
@@ -16,14 +17,7 @@ static uint64_t piece(uint64_t cut, uint64_t iova, uint64_t length)
 	return rest < length ? rest : length;
 }
 
-static int map_piece(struct iom_domain *dom, const struct iom_backend_map *map, bool *left)
-{
-	__atomic_fetch_add(&dom->kernel_maps, 1, __ATOMIC_RELAXED);
-	return dom->backend->ops->map(dom->backend, map, left);
-}
-
-/* The error stays that of the map that failed, unless this fails as well. */
-static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err, bool *left)
+int iom_pieces_undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err, bool *left)
 {
 	struct iom_kept_error kept;
 
@@ -36,11 +30,17 @@ static int undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err,
 	return err;
 }
 
+/* Whether all of a range is of one page size, or it does not matter. */
+static bool is_even(const struct iom_domain *dom, const struct iom_backend_map *map)
+{
+	return map->backing || !iom_needs_backing(dom);
+}
+
 /* The page size behind what is left of a range, and for how many bytes it is the same. */
 static int read_run(const struct iom_domain *dom, const struct iom_backend_map *map, uint64_t done,
 		    struct iom_run *run)
 {
-	if (map->backing || !iom_needs_backing(dom)) {
+	if (is_even(dom, map)) {
 		*run = (struct iom_run){ map->backing, map->length - done };
 		return 0;
 	}
@@ -48,13 +48,19 @@ static int read_run(const struct iom_domain *dom, const struct iom_backend_map *
 }
 
 int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
-		   bool *left)
+		   struct iom_progress *progress, bool *left)
 {
 	struct iom_backend_map next = *map;
 	struct iom_run run = { 0, 0 };
 	uint64_t done;
 	int ret = 0;
 
+	if (!cut && is_even(dom, map)) {
+		ret = iom_backend_map(dom, map, left);
+		if (!ret)
+			iom_progress_add(progress, map->length);
+		return ret;
+	}
 	for (done = 0; done < map->length; done += next.length, run.length -= next.length) {
 		if (!run.length)
 			ret = read_run(dom, map, done, &run);
@@ -62,13 +68,14 @@ int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, ui
 			next.va = map->va + done;
 			next.iova = map->iova + done;
 			next.offset = map->offset + done;
-			next.rest = map->length - done;
+			next.rest = map->rest - done;
 			next.backing = run.page;
 			next.length = piece(cut, next.iova, run.length);
-			ret = map_piece(dom, &next, left);
+			ret = iom_backend_map(dom, &next, left);
 		}
 		if (ret < 0)
-			return done ? undo(dom, map->iova, done, ret, left) : ret;
+			return done ? iom_pieces_undo(dom, map->iova, done, ret, left) : ret;
+		iom_progress_add(progress, next.length);
 	}
 	return 0;
 }
@@ -79,6 +86,8 @@ int iom_pieces_claim(const struct iom_span *span, struct iom_radix *radix, uint6
 	uint64_t iova = iom_span_iova(span), length = iom_span_length(span), done, n;
 	int ret;
 
+	if (!span->cut)
+		return iom_radix_claim(radix, key, length, value, taken);
 	for (done = 0; done < length; done += n) {
 		n = piece(span->cut, iova + done, length - done);
 		ret = iom_radix_claim(radix, key + done, n, value + done, taken);
@@ -115,6 +124,8 @@ void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 	dom->mappings++;
 	if (upper->file)
 		upper->file->parts++;
+	if (upper->batch)
+		upper->batch->spans++;
 
 	/* what a reader is told to be contiguous ends here from now on */
 	iova = iom_span_iova(lower);

@@ -8,17 +8,37 @@
 #define IOM_PIECES_H
 
 #include "domain.h"
+#include "populate.h"
 
 /*
- * Map a range by as many kernel calls as it has pieces: all or nothing.  cut is the span's.  backing
- * 0: not known, or not of one size.  topology is held.
+ * Map a range by as many kernel calls as it has pieces: all or nothing.  cut is the span's.
+ * backing 0: not known, or not of one size.  progress may be NULL.  topology is held.
  */
 int iom_pieces_map(struct iom_domain *dom, const struct iom_backend_map *map, uint64_t cut,
-		   bool *left);
+		   struct iom_progress *progress, bool *left);
+
+/*
+ * Unmap in the kernel what was mapped before a map failed with err: the error stays that one, with
+ * its sentence, unless this fails as well: -EIO, and *left.
+ */
+int iom_pieces_undo(struct iom_domain *dom, uint64_t iova, uint64_t length, int err, bool *left);
 
 /* iom_radix_claim() piece by piece; all or nothing.  The span's IOVA tells where the cuts are. */
 int iom_pieces_claim(const struct iom_span *span, struct iom_radix *radix, uint64_t key,
 		     uint64_t value, uint64_t *taken);
+
+/* How many of the kernel's mappings a span is. */
+static inline uint64_t iom_pieces_count(const struct iom_span *span)
+{
+	uint64_t iova = iom_span_iova(span), last = iova + iom_span_length(span) - 1;
+
+	unsigned int shift;
+
+	if (!span->cut)
+		return 1;
+	shift = (unsigned int)__builtin_ctzll(span->cut);
+	return (last >> shift) - (iova >> shift) + 1;
+}
 
 /* Whether a mapping may be cut there. */
 static inline bool iom_pieces_may_cut(const struct iom_span *span, uint64_t iova)

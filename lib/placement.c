@@ -12,7 +12,7 @@ static uint64_t usable_page(const struct iom_aperture *a, const struct iom_place
 	uint64_t whole = place->backing | place->va | place->length;
 	uint64_t fits = a->page_sizes & (iom_smallest_page(whole) * 2 - 1);
 
-	return fits ? UINT64_C(1) << (63 - __builtin_clzll(fits)) : 0;
+	return fits ? iom_largest_of(fits) : 0;
 }
 
 /*
@@ -65,28 +65,80 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 	return fit->end > fit->first;
 }
 
-static bool try_page(const struct iom_aperture_set *apertures, const struct iom_place *place,
-		     uint64_t page, bool high, iom_place_fn *try, void *arg)
+/* The page sizes above least, up to the largest, that an aperture has and the memory has room for. */
+static uint64_t worthwhile(const struct iom_aperture *a, const struct iom_place *place,
+			   uint64_t least)
 {
-	uint64_t least = least_alignment(place, page), align;
+	uint64_t most = iom_largest_of(place->length | 1), pages;
+
+	if (most > LARGEST_PAGE)
+		most = LARGEST_PAGE;
+	if (most <= least)
+		return 0;
+	pages = likely_pages(a) & (most | (most - 1)) & -(least << 1);
+	while (pages && !contains_page(place, iom_largest_of(pages)))
+		pages &= ~iom_largest_of(pages);
+	return pages;
+}
+
+/* The places that are offered for one page size. */
+struct choice {
+	uint64_t page;   /* the largest usable one of the apertures in question */
+	uint64_t least;  /* alignment */
+	uint64_t aligns; /* and all that are better than that, as bits */
+	bool alike;      /* all apertures are in question, at each alignment */
+};
+
+/* Whether all apertures have the same pages; mostly they do. */
+static bool are_alike(const struct iom_aperture_set *apertures)
+{
 	size_t i;
 
-	for (align = least > LARGEST_PAGE ? least : LARGEST_PAGE; align >= least; align >>= 1) {
-		for (i = 0; i < apertures->n; i++) {
-			const struct iom_aperture *a = &apertures->v[i];
-			struct iom_fit fit;
+	for (i = 1; i < apertures->n; i++)
+		if (apertures->v[i].page_sizes != apertures->v[0].page_sizes ||
+		    apertures->v[i].flags != apertures->v[0].flags)
+			return false;
+	return apertures->n;
+}
 
-			if (usable_page(a, place) != page || !part(a, place, high, &fit))
-				continue;
-			if (align != least &&
-			    (!(likely_pages(a) & align) || !contains_page(place, align)))
-				continue;
-			fit.count = place->length >> IOM_UNIT_SHIFT;
-			fit.align = align >> IOM_UNIT_SHIFT;
-			fit.phase = (place->va & (align - 1)) >> IOM_UNIT_SHIFT;
-			if (try(arg, &fit))
-				return true;
-		}
+static bool is_in_question(const struct iom_aperture *a, const struct iom_place *place,
+			   const struct choice *choice, uint64_t align)
+{
+	return usable_page(a, place) == choice->page &&
+	       (align == choice->least || likely_pages(a) & align);
+}
+
+/* Where it may lie with this alignment. */
+static bool try_align(const struct iom_aperture_set *apertures, const struct iom_place *place,
+		      const struct choice *choice, uint64_t align, bool high, iom_place_fn *try,
+		      void *arg)
+{
+	struct iom_fit fit = {
+		.count = place->length >> IOM_UNIT_SHIFT,
+		.align = align >> IOM_UNIT_SHIFT,
+		.phase = (place->va & (align - 1)) >> IOM_UNIT_SHIFT,
+	};
+	size_t i;
+
+	for (i = 0; i < apertures->n; i++) {
+		const struct iom_aperture *a = &apertures->v[i];
+
+		if ((choice->alike || is_in_question(a, place, choice, align)) &&
+		    part(a, place, high, &fit) && try(arg, &fit))
+			return true;
+	}
+	return false;
+}
+
+static bool try_choice(const struct iom_aperture_set *apertures, const struct iom_place *place,
+		       const struct choice *choice, bool high, iom_place_fn *try, void *arg)
+{
+	uint64_t aligns, align;
+
+	for (aligns = choice->aligns; aligns; aligns &= ~align) {
+		align = iom_largest_of(aligns);
+		if (try_align(apertures, place, choice, align, high, try, arg))
+			return true;
 	}
 	return false;
 }
@@ -94,18 +146,24 @@ static bool try_page(const struct iom_aperture_set *apertures, const struct iom_
 bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		   iom_place_fn *try, void *arg)
 {
+	const bool alike = are_alike(apertures);
+	const size_t kinds = alike ? 1 : apertures->n;
 	uint64_t pages = 0;
 	size_t i;
 
-	for (i = 0; i < apertures->n; i++)
+	for (i = 0; i < kinds; i++)
 		pages |= usable_page(&apertures->v[i], place);
 	while (pages) {
-		uint64_t page = UINT64_C(1) << (63 - __builtin_clzll(pages));
+		struct choice choice = { .page = iom_largest_of(pages), .alike = alike };
 
-		if (try_page(apertures, place, page, true, try, arg) ||
-		    try_page(apertures, place, page, false, try, arg))
+		choice.least = choice.aligns = least_alignment(place, choice.page);
+		for (i = 0; i < kinds; i++)
+			if (alike || usable_page(&apertures->v[i], place) == choice.page)
+				choice.aligns |= worthwhile(&apertures->v[i], place, choice.least);
+		if (try_choice(apertures, place, &choice, true, try, arg) ||
+		    try_choice(apertures, place, &choice, false, try, arg))
 			return true;
-		pages &= ~page;
+		pages &= ~choice.page;
 	}
 	return false;
 }

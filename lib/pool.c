@@ -2,53 +2,94 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define SLAB_SPANS 256
+/* A chunk is this large, and no less than a part of all that there is. */
+#define CHUNK_BYTES 16384
+#define GROWTH 16
 
-struct iom_pool_slab {
-	struct iom_pool_slab *next;
-	struct iom_span spans[SLAB_SPANS];
+/* Objects of whole cache lines begin with one. */
+#define LINE 64
+
+struct iom_pool_chunk {
+	struct iom_pool_chunk *next;
+	char *fresh; /* what was never taken: n_fresh of them */
+	size_t n_fresh;
 };
 
-int iom_pool_reserve(struct iom_pool *pool, size_t n)
+void iom_pool_init(struct iom_pool *pool, size_t size)
 {
-	while (pool->n_unused < n) {
-		struct iom_pool_slab *slab = malloc(sizeof(*slab));
-		size_t i;
-
-		if (!slab)
-			return -ENOMEM;
-		slab->next = pool->slabs;
-		pool->slabs = slab;
-		for (i = 0; i < SLAB_SPANS; i++)
-			iom_pool_give(pool, &slab->spans[i]);
-	}
-	return 0;
-}
-
-struct iom_span *iom_pool_take(struct iom_pool *pool)
-{
-	struct iom_span *span = pool->unused;
-
-	pool->unused = span->left;
-	pool->n_unused--;
-	return span;
-}
-
-void iom_pool_give(struct iom_pool *pool, struct iom_span *span)
-{
-	span->left = pool->unused;
-	pool->unused = span;
-	pool->n_unused++;
+	*pool = (struct iom_pool){ .size = size };
 }
 
 void iom_pool_destroy(struct iom_pool *pool)
 {
-	struct iom_pool_slab *slab;
+	struct iom_pool_chunk *chunk;
 
-	while ((slab = pool->slabs)) {
-		pool->slabs = slab->next;
-		free(slab);
+	while ((chunk = pool->chunks)) {
+		pool->chunks = chunk->next;
+		free(chunk);
 	}
+	iom_pool_init(pool, pool->size);
+}
+
+/* At least n objects more. */
+static int add_chunk(struct iom_pool *pool, size_t n)
+{
+	struct iom_pool_chunk *chunk;
+
+	if (n < CHUNK_BYTES / pool->size)
+		n = CHUNK_BYTES / pool->size;
+	if (n < pool->n / GROWTH)
+		n = pool->n / GROWTH;
+	if (n > (SIZE_MAX - sizeof(*chunk) - LINE) / pool->size)
+		return -ENOMEM;
+	chunk = malloc(sizeof(*chunk) + LINE + n * pool->size);
+	if (!chunk)
+		return -ENOMEM;
+	*chunk = (struct iom_pool_chunk){
+		.fresh = (char *)(chunk + 1) + (-(uintptr_t)(chunk + 1) & (LINE - 1)),
+		.n_fresh = n,
+	};
+	if (pool->last)
+		pool->last->next = chunk;
+	else
+		pool->chunks = pool->fresh = chunk;
+	pool->last = chunk;
+	pool->n += n;
+	pool->n_unused += n;
+	return 0;
+}
+
+int iom_pool_reserve(struct iom_pool *pool, size_t n)
+{
+	return n > pool->n_unused ? add_chunk(pool, n - pool->n_unused) : 0;
+}
+
+void *iom_pool_take(struct iom_pool *pool)
+{
+	struct iom_pool_chunk *chunk;
+	void *object = pool->given;
+
+	pool->n_unused--;
+	if (object) {
+		memcpy(&pool->given, object, sizeof(pool->given));
+		return object;
+	}
+	while (!pool->fresh->n_fresh)
+		pool->fresh = pool->fresh->next;
+	chunk = pool->fresh;
+	object = chunk->fresh;
+	chunk->fresh += pool->size;
+	chunk->n_fresh--;
+	return object;
+}
+
+void iom_pool_give(struct iom_pool *pool, void *object)
+{
+	memcpy(object, &pool->given, sizeof(pool->given));
+	pool->given = object;
+	pool->n_unused++;
 }

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The domain's spans, from slabs: taking one that was reserved cannot fail. */
+/*
+ * Objects of one size, from chunks: taking one that was reserved cannot fail.  What was never taken
+ * is never touched.
+ */
 #ifndef IOM_POOL_H
 #define IOM_POOL_H
 
 #include <stddef.h>
 
-#include "space.h"
-
 struct iom_pool {
-	struct iom_span *unused; /* linked by left */
-	size_t n_unused;
-	struct iom_pool_slab *slabs;
+	size_t size;                   /* of an object */
+	size_t n, n_unused;            /* objects: all, and those to take */
+	void *given;                   /* that were given back, each linked by its first word */
+	struct iom_pool_chunk *chunks; /* from first to last */
+	struct iom_pool_chunk *fresh;  /* the first that has objects which were never taken */
+	struct iom_pool_chunk *last;
 };
+
+/* Objects of size bytes, a multiple of a pointer's size. */
+void iom_pool_init(struct iom_pool *pool, size_t size);
+
+/* All objects end; the pool can be used again. */
+void iom_pool_destroy(struct iom_pool *pool);
 
 /* Make sure that the next n takes succeed: -ENOMEM. */
 int iom_pool_reserve(struct iom_pool *pool, size_t n);
-struct iom_span *iom_pool_take(struct iom_pool *pool);
-void iom_pool_give(struct iom_pool *pool, struct iom_span *span);
-void iom_pool_destroy(struct iom_pool *pool);
+void *iom_pool_take(struct iom_pool *pool);
+void iom_pool_give(struct iom_pool *pool, void *object);
 
 #endif

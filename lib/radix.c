@@ -4,25 +4,37 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Tables live as long as the radix, so they are cut off large pieces one after the other. */
-#define CHUNK (UINT64_C(1) << 20)
+#define LARGE_PAGE \
+	(UINT64_C(1) << IOM_RADIX_MIDDLE) /* what a slot of the middle level stands for */
+
+/* What a table takes: the top, one of the last level, and one of the middle level, see displaced(). */
+#define LARGE_TABLE (sizeof(iom_slot) * IOM_RADIX_TOPS)
+#define SMALL_TABLE (sizeof(iom_slot) * IOM_RADIX_LASTS)
+#define MIDDLE_TABLE (2 * LARGE_TABLE)
+_Static_assert(IOM_RADIX_TOPS == IOM_RADIX_MIDDLES, "one size of large tables");
+
+/*
+ * Tables live as long as the radix, so small ones are cut off large pieces one after the other; the
+ * first of these is enough for most, and what follows is so large that it is of huge pages.
+ */
+#define FIRST_CHUNK (UINT64_C(1) << 20)
+#define NEXT_CHUNK (UINT64_C(8) << 20)
+
+#define INLINE inline __attribute__((always_inline))
 
 struct iom_radix_chunk {
 	struct iom_radix_chunk *next;
 	void *pages;
-	size_t used;
+	size_t bytes;
 };
 
-/* A position of a walk over a range. */
-struct step {
-	iom_slot *slot;
-	unsigned int level;
+/* n slots of one table, which stand for 2^shift bytes each, from key on. */
+struct run {
+	iom_slot *table;
+	uint64_t key;
+	size_t n;
+	unsigned int shift;
 };
-
-static iom_slot load(const iom_slot *slot)
-{
-	return __atomic_load_n(slot, IOM_SLOT_LOAD);
-}
 
 static void store(iom_slot *slot, iom_slot value)
 {
@@ -31,13 +43,15 @@ static void store(iom_slot *slot, iom_slot value)
 
 static bool is_table(iom_slot slot)
 {
-	return slot && !(slot & (IOM_SLOT_LEAF | IOM_SLOT_CLAIMED));
+	return slot > IOM_SLOT_CLAIMED && !(slot & IOM_SLOT_LEAF);
 }
 
-static size_t top_bytes(const struct iom_radix *radix)
+static iom_slot *table_of(iom_slot slot)
 {
-	return sizeof(iom_slot) << (radix->key_bits - iom_radix_shift[IOM_RADIX_LEVELS - 1]);
+	return (iom_slot *)(uintptr_t)slot;
 }
+
+/* ---- Memory ------------------------------------------------------------------------------------ */
 
 int iom_radix_init(struct iom_radix *radix, const struct iom_sys *sys, unsigned int key_bits)
 {
@@ -45,7 +59,7 @@ int iom_radix_init(struct iom_radix *radix, const struct iom_sys *sys, unsigned 
 	int ret;
 
 	*radix = (struct iom_radix){ .sys = sys, .key_bits = key_bits };
-	ret = sys->alloc_pages(sys->ctx, top_bytes(radix), &pages);
+	ret = sys->alloc_pages(sys->ctx, LARGE_TABLE, &pages);
 	if (ret < 0)
 		return ret;
 	radix->top = pages;
@@ -58,99 +72,268 @@ void iom_radix_destroy(struct iom_radix *radix)
 
 	while ((chunk = radix->chunks)) {
 		radix->chunks = chunk->next;
-		radix->sys->free_pages(radix->sys->ctx, chunk->pages, CHUNK);
+		radix->sys->free_pages(radix->sys->ctx, chunk->pages, chunk->bytes);
 		free(chunk);
 	}
 	if (radix->top)
-		radix->sys->free_pages(radix->sys->ctx, radix->top, top_bytes(radix));
+		radix->sys->free_pages(radix->sys->ctx, radix->top, LARGE_TABLE);
 	radix->top = NULL;
 }
 
-static int add_chunk(struct iom_radix *radix)
+/* Zeroed memory, or NULL. */
+static void *add_chunk(struct iom_radix *radix, size_t bytes)
 {
 	struct iom_radix_chunk *chunk;
 
 	chunk = malloc(sizeof(*chunk));
 	if (!chunk)
-		return -ENOMEM;
-	if (radix->sys->alloc_pages(radix->sys->ctx, CHUNK, &chunk->pages) < 0) {
+		return NULL;
+	if (radix->sys->alloc_pages(radix->sys->ctx, bytes, &chunk->pages) < 0) {
 		free(chunk);
-		return -ENOMEM;
+		return NULL;
 	}
-	chunk->used = 0;
+	chunk->bytes = bytes;
 	chunk->next = radix->chunks;
 	radix->chunks = chunk;
-	return 0;
+	return chunk->pages;
+}
+
+static void *add_small_table(struct iom_radix *radix)
+{
+	void *table;
+
+	if (!radix->spare_bytes) {
+		size_t bytes = radix->spare ? NEXT_CHUNK : FIRST_CHUNK;
+		void *pages = add_chunk(radix, bytes);
+
+		if (!pages)
+			return NULL;
+		radix->spare = pages;
+		radix->spare_bytes = bytes;
+	}
+	table = radix->spare;
+	radix->spare += SMALL_TABLE;
+	radix->spare_bytes -= SMALL_TABLE;
+	return table;
+}
+
+/* The table that a slot of an upper level points to, added if it is empty; NULL: no memory. */
+static iom_slot *need_table(struct iom_radix *radix, iom_slot *slot, size_t bytes)
+{
+	iom_slot there = iom_slot_load(slot);
+	void *table;
+
+	if (there)
+		return table_of(there);
+	table = bytes == SMALL_TABLE ? add_small_table(radix) : add_chunk(radix, bytes);
+	if (table)
+		store(slot, (uintptr_t)table);
+	return table;
+}
+
+/* The table of the middle level for a key, added where there is none; NULL: no memory. */
+static iom_slot *need_middle(struct iom_radix *radix, uint64_t key)
+{
+	iom_slot *top = radix->top;
+
+	if (key >> IOM_RADIX_FAR) {
+		top = need_table(radix, &radix->far, SMALL_TABLE);
+		if (top)
+			top = need_table(radix, &top[key >> IOM_RADIX_FAR], LARGE_TABLE);
+	}
+	return top ? need_table(radix, &top[iom_radix_top(key)], MIDDLE_TABLE) : NULL;
 }
 
 /*
- * Put a table where an empty slot of an upper level is.  It stays: from then on even a mapping that
- * fills the slot's range uses the table, because replacing it would need to know that no reader is
- * inside.
+ * Behind the slots of a table of the middle level: for each of them the table of the last level that
+ * once was there, had nothing in it any more, and gave way to a leaf.  Readers may still be inside,
+ * so it is never used for another range.
  */
-static int add_table(struct iom_radix *radix, const struct step *step)
+static iom_slot *displaced(iom_slot *middle, uint64_t key)
 {
-	unsigned int bits = iom_radix_shift[step->level] - iom_radix_shift[step->level - 1];
-	size_t bytes = sizeof(iom_slot) << bits;
-	int ret;
-
-	if (!radix->chunks || CHUNK - radix->chunks->used < bytes) {
-		ret = add_chunk(radix);
-		if (ret < 0)
-			return ret;
-	}
-	store(step->slot, (uintptr_t)radix->chunks->pages + radix->chunks->used);
-	radix->chunks->used += bytes;
-	return 0;
+	return &middle[IOM_RADIX_MIDDLES + iom_radix_middle(key)];
 }
 
-/* The slot where a reader of key ends: not a table. */
-static struct step descend(const struct iom_radix *radix, uint64_t key)
+/* A table of the last level, for the range of a slot that is empty or has one; NULL: no memory. */
+static iom_slot *need_last(struct iom_radix *radix, iom_slot *middle, uint64_t key)
 {
-	unsigned int level = IOM_RADIX_LEVELS - 1;
-	iom_slot *slot = &radix->top[key >> iom_radix_shift[level]];
+	iom_slot *slot = &middle[iom_radix_middle(key)];
 
-	while (is_table(load(slot))) {
-		uint64_t inside = key & ((UINT64_C(1) << iom_radix_shift[level]) - 1);
-
-		slot = (iom_slot *)(uintptr_t)load(slot) + (inside >> iom_radix_shift[--level]);
-	}
-	return (struct step){ slot, level };
+	if (!iom_slot_load(slot) && *displaced(middle, key))
+		store(slot, *displaced(middle, key));
+	return need_table(radix, slot, SMALL_TABLE);
 }
 
-static uint64_t size_of(struct step step)
+/* ---- Ranges ------------------------------------------------------------------------------------ */
+
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	return UINT64_C(1) << iom_radix_shift[step.level];
+	return a < b ? a : b;
 }
 
-/* Walk a range that was claimed, where every slot stands for a part of it alone. */
+/* The table of the middle level for a key that has one. */
+static iom_slot *middle_of(const struct iom_radix *radix, uint64_t key)
+{
+	const iom_slot *top = radix->top;
+
+	if (key >> IOM_RADIX_FAR)
+		top = iom_radix_far_top(radix, key);
+	return table_of(iom_slot_load(&top[iom_radix_top(key)]));
+}
+
+/* shift is the run's: a constant, so that loops over 512 slots are short ones. */
+static inline iom_slot *slot_of(const struct run *run, unsigned int shift, size_t i)
+{
+	uint64_t key = run->key + ((uint64_t)i << shift);
+
+	return &run->table[shift == IOM_RADIX_LAST ? iom_radix_last(key) : iom_radix_middle(key)];
+}
+
+static inline uint64_t bytes_of(const struct run *run)
+{
+	return (uint64_t)run->n << run->shift;
+}
+
+/* The slots of a table of the last level that a range begins with. */
+static inline struct run run_of_last(iom_slot *table, uint64_t key, uint64_t length)
+{
+	uint64_t rest = LARGE_PAGE - (key & (LARGE_PAGE - 1));
+
+	return (struct run){ table, key, least(length, rest) >> IOM_RADIX_LAST, IOM_RADIX_LAST };
+}
+
+/* The slots that a range begins with, which was claimed: they stand for parts of it alone. */
+static inline struct run run_at(const struct iom_radix *radix, uint64_t key, uint64_t length)
+{
+	iom_slot *middle = middle_of(radix, key);
+	size_t index = iom_radix_middle(key), end = index + 1;
+	iom_slot slot = iom_slot_load(&middle[index]);
+
+	if (is_table(slot))
+		return run_of_last(table_of(slot), key, length);
+	for (length >>= IOM_RADIX_MIDDLE; end - index < length && end < IOM_RADIX_MIDDLES; end++)
+		if (is_table(iom_slot_load(&middle[end])))
+			break;
+	return (struct run){ middle, key, end - index, IOM_RADIX_MIDDLE };
+}
+
+static INLINE void fill_run(const struct run *run, unsigned int shift, iom_slot slot)
+{
+	size_t i;
+
+	for (i = 0; i < run->n; i++)
+		store(slot_of(run, shift, i), slot);
+}
+
 static void fill(struct iom_radix *radix, uint64_t key, uint64_t length, iom_slot slot)
 {
-	while (length) {
-		struct step step = descend(radix, key);
+	struct run run;
 
-		store(step.slot, slot);
-		key += size_of(step);
-		length -= size_of(step);
+	for (; length; key += bytes_of(&run), length -= bytes_of(&run)) {
+		run = run_at(radix, key, length);
+		if (run.shift == IOM_RADIX_LAST)
+			fill_run(&run, IOM_RADIX_LAST, slot);
+		else
+			fill_run(&run, IOM_RADIX_MIDDLE, slot);
 	}
 }
 
-static int find_taken(const struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t *taken)
+/* The most units that the low bits of a slot can count. */
+static uint64_t count_max(unsigned int shift)
 {
-	while (length) {
-		struct step step = descend(radix, key);
-		uint64_t rest = size_of(step) - (key & (size_of(step) - 1));
+	return (UINT64_C(1) << (shift - IOM_SLOT_COUNT_SHIFT)) - 1;
+}
 
-		if (load(step.slot)) {
-			*taken = key;
-			return -EEXIST;
-		}
-		if (rest >= length)
-			return 0;
-		key += rest;
-		length -= rest;
+/* How far from its beginning a slot can tell of, at most; a whole number of such slots. */
+static uint64_t reach_of(unsigned int shift)
+{
+	return (count_max(shift) + 1) << IOM_UNIT_SHIFT;
+}
+
+static INLINE void put_run(const struct run *run, unsigned int shift, size_t skip, uint64_t value,
+			   uint64_t length)
+{
+	const uint64_t max = count_max(shift);
+	size_t i;
+
+	for (i = skip; i < run->n; i++) {
+		uint64_t offset = (uint64_t)i << shift;
+		uint64_t units = (length - offset) >> IOM_UNIT_SHIFT;
+
+		store(slot_of(run, shift, i),
+		      (value + offset) | least(units, max) << IOM_SLOT_COUNT_SHIFT | IOM_SLOT_LEAF);
 	}
-	return 0;
+}
+
+/*
+ * Store what a mapping that begins with a run, and is of length bytes in all, has in its slots from
+ * the skip-th on.
+ */
+static void put(const struct run *run, size_t skip, uint64_t value, uint64_t length)
+{
+	if (run->shift == IOM_RADIX_LAST)
+		put_run(run, IOM_RADIX_LAST, skip, value, length);
+	else
+		put_run(run, IOM_RADIX_MIDDLE, skip, value, length);
+}
+
+/* ---- Writers ----------------------------------------------------------------------------------- */
+
+static bool is_empty(const iom_slot *table)
+{
+	iom_slot all = 0;
+	size_t i;
+
+	for (i = 0; i < IOM_RADIX_LASTS; i++)
+		all |= iom_slot_load(&table[i]);
+	return !all;
+}
+
+/* Have the table of the last level for a key, if nothing is in it, give way to a leaf. */
+static void displace(iom_slot *middle, uint64_t key)
+{
+	iom_slot *slot = &middle[iom_radix_middle(key)], table = iom_slot_load(slot);
+
+	if (!is_table(table) || !is_empty(table_of(table)))
+		return;
+	*displaced(middle, key) = table;
+	store(slot, 0);
+}
+
+/* Claim slots of one table that a range begins with; *done grows by what was, even on failure. */
+static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
+		      uint64_t *done)
+{
+	iom_slot *middle = need_middle(radix, key), *table;
+	size_t index = iom_radix_middle(key), i;
+	bool large = length >= LARGE_PAGE && !((key | value) & (LARGE_PAGE - 1));
+	struct run run;
+
+	if (!middle)
+		return -ENOMEM;
+	if (large)
+		displace(middle, key);
+	if (!is_table(iom_slot_load(&middle[index]))) {
+		if (iom_slot_load(&middle[index]))
+			return -EEXIST;
+		if (large) {
+			do {
+				store(&middle[index], IOM_SLOT_CLAIMED);
+				*done += LARGE_PAGE;
+				length -= LARGE_PAGE;
+			} while (length >= LARGE_PAGE && ++index < IOM_RADIX_MIDDLES &&
+				 !iom_slot_load(&middle[index]));
+			return 0;
+		}
+	}
+	table = need_last(radix, middle, key);
+	if (!table)
+		return -ENOMEM;
+	run = run_of_last(table, key, length);
+	for (i = 0; i < run.n && !iom_slot_load(slot_of(&run, IOM_RADIX_LAST, i)); i++)
+		store(slot_of(&run, IOM_RADIX_LAST, i), IOM_SLOT_CLAIMED);
+	*done += (uint64_t)i << IOM_RADIX_LAST;
+	return i < run.n ? -EEXIST : 0;
 }
 
 int iom_radix_claim(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
@@ -161,99 +344,46 @@ int iom_radix_claim(struct iom_radix *radix, uint64_t key, uint64_t length, uint
 
 	if (radix->key_bits < 64 && (key + length - 1) >> radix->key_bits)
 		return -ERANGE;
-	ret = find_taken(radix, key, length, taken);
-	if (ret < 0)
-		return ret;
 	while (done < length) {
-		struct step step = descend(radix, key + done);
-		uint64_t mask = size_of(step) - 1;
-
-		if (length - done <= mask || ((key + done) | (value + done)) & mask) {
-			ret = add_table(radix, &step);
-			if (ret < 0) {
-				fill(radix, key, done, 0);
-				return ret;
-			}
-			continue;
+		ret = claim_part(radix, key + done, length - done, value + done, &done);
+		if (ret < 0) {
+			fill(radix, key, done, 0);
+			if (ret == -EEXIST)
+				*taken = key + done;
+			return ret;
 		}
-		store(step.slot, IOM_SLOT_CLAIMED);
-		done += size_of(step);
 	}
 	return 0;
 }
 
-/* The most units that the low bits of a slot can count. */
-static uint64_t count_max(unsigned int level)
-{
-	return (UINT64_C(1) << (iom_radix_shift[level] - IOM_SLOT_COUNT_SHIFT)) - 1;
-}
-
-/* How many units are contiguous from a slot's beginning, as far as its low bits can say. */
-static uint64_t saturate(uint64_t length, unsigned int level)
-{
-	uint64_t units = length >> IOM_UNIT_SHIFT;
-
-	return units < count_max(level) ? units : count_max(level);
-}
-
 void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value)
 {
-	while (length) {
-		struct step step = descend(radix, key);
-		uint64_t count = saturate(length, step.level);
+	struct run run;
 
-		store(step.slot, value | count << IOM_SLOT_COUNT_SHIFT | IOM_SLOT_LEAF);
-		key += size_of(step);
-		value += size_of(step);
-		length -= size_of(step);
+	for (; length; key += bytes_of(&run), value += bytes_of(&run), length -= bytes_of(&run)) {
+		run = run_at(radix, key, length);
+		put(&run, 0, value, length);
 	}
-}
-
-/* How far from its beginning a slot of a level can tell of, at most; a whole number of such slots. */
-static uint64_t reach_of(unsigned int level)
-{
-	return (count_max(level) + 1) << IOM_UNIT_SHIFT;
-}
-
-/* How far ahead the next slot is that may reach the end: no other of this table does. */
-static uint64_t ahead(struct step step, uint64_t key, uint64_t length)
-{
-	uint64_t table = UINT64_C(1) << iom_radix_shift[step.level + 1];
-	uint64_t rest = table - (key & (table - 1));
-	uint64_t skip = (length - reach_of(step.level)) & ~(size_of(step) - 1);
-
-	return skip < rest ? skip : rest;
-}
-
-/* How much of the end is to be looked at, where no slot is larger than largest. */
-static uint64_t tail_of(uint64_t largest)
-{
-	unsigned int level = IOM_RADIX_LEVELS - 1;
-
-	while (level && UINT64_C(1) << iom_radix_shift[level] > largest)
-		level--;
-	return reach_of(level) > largest ? reach_of(level) : largest;
 }
 
 void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		       uint64_t largest)
 {
-	uint64_t skip = length > tail_of(largest) ? length - tail_of(largest) : 0;
+	uint64_t tail = reach_of(largest < LARGE_PAGE ? IOM_RADIX_LAST : IOM_RADIX_MIDDLE);
+	uint64_t skip = length > tail ? length - tail : 0;
 
 	while (length > skip) {
-		struct step step;
+		struct run run;
+		uint64_t reach;
 
 		key += skip;
 		value += skip;
 		length -= skip;
-		step = descend(radix, key);
-		skip = size_of(step);
-		if (step.level < IOM_RADIX_LEVELS - 1 && length >= reach_of(step.level) + skip)
-			skip = ahead(step, key, length);
-		else
-			store(step.slot,
-			      value | saturate(length, step.level) << IOM_SLOT_COUNT_SHIFT |
-				      IOM_SLOT_LEAF);
+		run = run_at(radix, key, length);
+		reach = reach_of(run.shift);
+		skip = length > reach ? (length - reach) >> run.shift : 0;
+		put(&run, least(skip, run.n), value, length);
+		skip = bytes_of(&run);
 	}
 }
 

@@ -2,9 +2,11 @@
 /*
  * A lock-free map from addresses to addresses: VA to IOVA, and IOVA to VA.
  *
- * Four levels, cut at 2 MiB, 1 GiB and 8 TiB whatever the page size, so that the parts of a large
- * mapping in which key and value are aligned alike are single slots.  The smallest unit is 4 KiB:
- * larger pages that are no level are slots repeated.
+ * Three levels for 57 bits, whose tables are of 2 MiB, 2 MiB and 4 KiB; only what is used of them
+ * is ever in memory.  (Wider keys, which only IOVAs have, take one more step.)  A slot of the last
+ * level stands for 4 KiB, one of the level above for 2 MiB, whatever the page size: the parts of a
+ * large mapping in which key and value are aligned alike are single slots there, and all else is
+ * slots of 4 KiB repeated.
  *
  * A slot is one atomic word, and everything that a reader needs is in it: readers never touch
  * memory that is freed before the domain closes.
@@ -23,6 +25,7 @@
 #define IOM_RADIX_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +34,16 @@
 #define IOM_UNIT_SHIFT 12
 #define IOM_UNIT (UINT64_C(1) << IOM_UNIT_SHIFT)
 
-#define IOM_RADIX_LEVELS 4
+/* The first address bit that the index into each level's tables covers. */
+#define IOM_RADIX_LAST IOM_UNIT_SHIFT
+#define IOM_RADIX_MIDDLE 21
+#define IOM_RADIX_TOP 39
+#define IOM_RADIX_FAR 57
+
+/* The slots of each level's tables. */
+#define IOM_RADIX_TOPS (UINT64_C(1) << (IOM_RADIX_FAR - IOM_RADIX_TOP))
+#define IOM_RADIX_MIDDLES (UINT64_C(1) << (IOM_RADIX_TOP - IOM_RADIX_MIDDLE))
+#define IOM_RADIX_LASTS (UINT64_C(1) << (IOM_RADIX_MIDDLE - IOM_RADIX_LAST))
 
 #define IOM_SLOT_LEAF UINT64_C(1)
 #define IOM_SLOT_CLAIMED UINT64_C(2)
@@ -55,15 +67,15 @@ typedef uint64_t iom_slot;
 
 struct iom_radix {
 	iom_slot *top;
+	iom_slot far; /* the table of the tops for keys of 57 bits and more, or 0; atomic */
 	const struct iom_sys *sys;
-	struct iom_radix_chunk *chunks; /* what the other tables are cut from */
+	struct iom_radix_chunk *chunks; /* all memory that tables are in, but top */
+	char *spare;                    /* where the next small table will be */
+	size_t spare_bytes;
 	unsigned int key_bits;
 };
 
-/* The first address bit that each level's index covers; the level above begins where it ends. */
-static const unsigned char iom_radix_shift[IOM_RADIX_LEVELS] = { 12, 21, 30, 43 };
-
-/* Keys are below 2^key_bits, 44 to 64 bits. */
+/* Keys are below 2^key_bits, at most 64 bits. */
 int iom_radix_init(struct iom_radix *radix, const struct iom_sys *sys, unsigned int key_bits);
 void iom_radix_destroy(struct iom_radix *radix);
 
@@ -86,36 +98,111 @@ void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, u
 void iom_radix_withdraw(struct iom_radix *radix, uint64_t key, uint64_t length);
 void iom_radix_clear(struct iom_radix *radix, uint64_t key, uint64_t length);
 
+static inline iom_slot iom_slot_load(const iom_slot *slot)
+{
+	return __atomic_load_n(slot, IOM_SLOT_LOAD);
+}
+
+/* Whether a key has 57 bits and more; by the very shift that a lookup needs next. */
+static inline bool iom_radix_is_far(uint64_t key)
+{
+	return key >> IOM_RADIX_TOP >= IOM_RADIX_TOPS;
+}
+
+/* The index of a key's slot in a table of the top, and of the middle level. */
+static inline size_t iom_radix_top(uint64_t key)
+{
+	return key >> IOM_RADIX_TOP & (IOM_RADIX_TOPS - 1);
+}
+
+static inline size_t iom_radix_middle(uint64_t key)
+{
+	return key >> IOM_RADIX_MIDDLE & (IOM_RADIX_MIDDLES - 1);
+}
+
 /*
- * The value at key, and how many bytes are contiguous from there, at least; or -ENOENT.
+ * The same in one of the last level.  Buffers often lie at equal distances, such as 2 MiB, and
+ * slots in the same place of each table would compete for the same few lines of a cache.  So each
+ * table has an order of its own: the index is mixed with the bits above it.  What is in one line of
+ * 64 bytes stays in one.
  */
+static inline size_t iom_radix_last(uint64_t key)
+{
+	return (key ^ key >> 6) >> IOM_RADIX_LAST & (IOM_RADIX_LASTS - 1);
+}
+
+static inline const iom_slot *iom_slot_table(iom_slot slot)
+{
+	return (const iom_slot *)(uintptr_t)slot;
+}
+
+/* What a slot that is a leaf, whose range is of 2^shift bytes, says of a key. */
+static inline void iom_slot_read(iom_slot slot, unsigned int shift, uint64_t key, uint64_t *value,
+				 uint64_t *contiguous)
+{
+	const uint64_t mask = (UINT64_C(1) << shift) - 1;
+
+	*value = (slot & ~mask) | (key & mask);
+	*contiguous = ((slot & mask) >> IOM_SLOT_COUNT_SHIFT << IOM_UNIT_SHIFT) - (key & mask);
+}
+
+/* iom_radix_lookup() from a table of the top level on. */
+static inline __attribute__((always_inline)) int
+iom_radix_lookup_in(const iom_slot *top, uint64_t key, uint64_t *value, uint64_t *contiguous)
+{
+	iom_slot slot = iom_slot_load(&top[iom_radix_top(key)]);
+
+	if (!slot)
+		return -ENOENT;
+	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_middle(key));
+	if (slot & IOM_SLOT_LEAF) {
+		iom_slot_read(slot, IOM_RADIX_MIDDLE, key, value, contiguous);
+		return 0;
+	}
+	if (slot <= IOM_SLOT_CLAIMED)
+		return -ENOENT;
+	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_last(key));
+	if (!(slot & IOM_SLOT_LEAF))
+		return -ENOENT;
+	iom_slot_read(slot, IOM_RADIX_LAST, key, value, contiguous);
+	return 0;
+}
+
+/* The table of the top level for keys that are too wide for the first one, or NULL. */
+static inline const iom_slot *iom_radix_far_top(const struct iom_radix *radix, uint64_t key)
+{
+	const iom_slot *tops = iom_slot_table(iom_slot_load(&radix->far));
+
+	return tops ? iom_slot_table(iom_slot_load(&tops[key >> IOM_RADIX_FAR])) : NULL;
+}
+
+/* The value at key, and how many bytes are contiguous from there, at least; or -ENOENT. */
 static inline int iom_radix_lookup(const struct iom_radix *radix, uint64_t key, uint64_t *value,
 				   uint64_t *contiguous)
 {
-	const iom_slot *table = radix->top;
-	unsigned int level = IOM_RADIX_LEVELS - 1;
-	unsigned int shift = iom_radix_shift[IOM_RADIX_LEVELS - 1];
-	uint64_t index, mask;
+	const iom_slot *top = radix->top;
+
+	if (key >> IOM_RADIX_FAR) {
+		top = iom_radix_far_top(radix, key);
+		if (!top)
+			return -ENOENT;
+	}
+	return iom_radix_lookup_in(top, key, value, contiguous);
+}
+
+/* Have the slot that a lookup of key reads last in the cache soon, if it is in a table of 4 KiB. */
+static inline void iom_radix_prefetch(const struct iom_radix *radix, uint64_t key)
+{
 	iom_slot slot;
 
-	if (radix->key_bits < 64 && key >> radix->key_bits)
-		return -ENOENT;
-	index = key >> shift;
-	for (;;) {
-		slot = __atomic_load_n(&table[index], IOM_SLOT_LOAD);
-		if (slot & IOM_SLOT_LEAF)
-			break;
-		if (!slot || slot == IOM_SLOT_CLAIMED)
-			return -ENOENT;
-		table = (const iom_slot *)(uintptr_t)slot;
-		index = key & ((UINT64_C(1) << shift) - 1);
-		shift = iom_radix_shift[--level];
-		index >>= shift;
-	}
-	mask = (UINT64_C(1) << shift) - 1;
-	*value = (slot & ~mask) | (key & mask);
-	*contiguous = ((slot & mask) >> IOM_SLOT_COUNT_SHIFT << IOM_UNIT_SHIFT) - (key & mask);
-	return 0;
+	if (key >> IOM_RADIX_FAR)
+		return;
+	slot = iom_slot_load(&radix->top[iom_radix_top(key)]);
+	if (!slot)
+		return;
+	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_middle(key));
+	if (slot > IOM_SLOT_CLAIMED && !(slot & IOM_SLOT_LEAF))
+		__builtin_prefetch(iom_slot_table(slot) + iom_radix_last(key));
 }
 
 #endif

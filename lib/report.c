@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "domain.h"
 #include "error.h"
-#include "text.h"
+#include "options.h"
 #include "request.h"
+#include "text.h"
 
 #define COUNTERS_FIRST sizeof(struct iom_counters)
-#define COUNTERS_SANE 4096 /* a size above was never set */
 
 const char *iom_backend(const struct iom_domain *dom)
 {
@@ -73,20 +72,15 @@ static void read_counters(struct iom_domain *dom, struct iom_counters *counters)
 int iom_read_counters(const struct iom_domain *dom, struct iom_counters *counters)
 {
 	struct iom_counters ours;
-	size_t size = counters->size;
 	int ret;
 
 	ret = iom_check_owner(dom);
-	if (!ret && (size < COUNTERS_FIRST || size > COUNTERS_SANE))
-		ret = iom_error(-EINVAL,
-				"iom_counters.size is %zu; set it to sizeof(struct iom_counters)",
-				size);
+	if (!ret)
+		ret = iom_options_check(counters, COUNTERS_FIRST, "iom_counters");
 	if (ret < 0)
 		return iom_error_prefix(ret, "counters: ");
 	read_counters(iom_lockable(dom), &ours);
-	ours.size = size;
-	memset(counters, 0, size);
-	memcpy(counters, &ours, size < sizeof(ours) ? size : sizeof(ours));
+	iom_options_fill(counters, &ours, sizeof(ours));
 	return 0;
 }
 

@@ -377,6 +377,7 @@ int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts 
 	};
 	rq->automatic = opts.flags & IOM_APERTURE_AUTO;
 	pthread_rwlock_wrlock(&dom->topology);
+	(void)iom_cache_trim(dom);
 	ret = request(dom, rq);
 	if (!ret)
 		*id = rq->id;
@@ -480,6 +481,7 @@ int iom_aperture_release(struct iom_domain *dom, uint64_t id)
 	ret = iom_check_owner(dom);
 	if (!ret) {
 		pthread_rwlock_wrlock(&dom->topology);
+		(void)iom_cache_trim(dom);
 		ret = release(dom, id);
 		pthread_rwlock_unlock(&dom->topology);
 	}

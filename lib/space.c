@@ -1,165 +1,377 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "space.h"
 
-#include <stddef.h>
+#include "space_node.h"
 
-/*
- * A treap: a search tree by start that is a heap by priority, the priority being a hash of the
- * node's address, which makes it balanced in expectation with nothing to store.
- */
-static uint64_t priority(const struct iom_span *span)
+/* A node that a removal leaves with less than this gets more from its neighbour, or joins it. */
+#define LEAST (FANOUT / 4)
+#define MOST_JOINED (FANOUT * 3 / 4)
+
+/* Nor does a split leave more than this: each half has room for 6 at least, see iom_space_reserve(). */
+#define MOST_SPLIT (FANOUT - LEAST)
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+/* Where a search ended is no part of what a space is to its reader. */
+static struct iom_space *remembering(const struct iom_space *space)
 {
-	uint64_t x = (uintptr_t)span;
-
-	/* the finalizer of splitmix64 */
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
+	return (struct iom_space *)(uintptr_t)space;
 }
 
-static uint64_t max_gap(const struct iom_span *span)
+static void forget_path(struct iom_space *space)
 {
-	return span ? span->max_gap : 0;
+	space->from = space->to = 0;
 }
 
-static void update(struct iom_span *span)
+static void remember_leaf(struct iom_space *space, uint64_t from)
 {
-	uint64_t most = span->gap;
+	const struct iom_space_node *leaf = space->path[0].node;
 
-	if (max_gap(span->left) > most)
-		most = max_gap(span->left);
-	if (max_gap(span->right) > most)
-		most = max_gap(span->right);
-	span->max_gap = most;
+	space->from = from;
+	space->to = leaf->end[leaf->n - 1];
 }
 
-/* All that starts before unit into *low, the rest into *high. */
-static void split(struct iom_span *tree, uint64_t unit, struct iom_span **low,
-		  struct iom_span **high)
+/* Where the gap of the path's entry begins. */
+static uint64_t gap_start(const struct iom_space *space)
 {
-	if (!tree) {
-		*low = NULL;
-		*high = NULL;
+	const struct iom_space_step *leaf = &space->path[0];
+
+	return leaf->i ? leaf->node->end[leaf->i - 1] : space->from;
+}
+
+/* How large it is. */
+static uint64_t gap_size(const struct iom_space *space)
+{
+	const struct iom_space_step *leaf = &space->path[0];
+	int32_t gap = leaf->node->gap[leaf->i];
+
+	if (gap < IOM_SPACE_GAP_MANY)
+		return (uint64_t)gap;
+	return leaf->node->below[leaf->i].span->start - gap_start(space);
+}
+
+/* Make the path lead to the span at unit, as iom_space_at() has it. */
+static void go(struct iom_space *space, uint64_t unit)
+{
+	struct iom_space_node *node = &space->root;
+	unsigned int level = space->height;
+	uint64_t from = 0;
+	size_t i;
+
+	if (unit >= space->from && unit < space->to) {
+		struct iom_space_step *leaf = &space->path[0];
+
+		if (unit >= leaf->node->end[leaf->i] || unit < gap_start(space))
+			leaf->i = find(leaf->node, unit);
 		return;
 	}
-	if (tree->start < unit) {
-		split(tree->right, unit, &tree->right, high);
-		*low = tree;
-	} else {
-		split(tree->left, unit, low, &tree->left);
-		*high = tree;
+	for (;; level--) {
+		i = find(node, unit);
+		space->path[level] = (struct iom_space_step){ node, i };
+		if (!level)
+			break;
+		from = i ? node->end[i - 1] : from;
+		node = node->below[i].node;
+		if (level <= 2)
+			prefetch(node);
 	}
-	update(tree);
+	remember_leaf(space, from);
 }
 
-/* All of low starts before all of high. */
-static struct iom_span *merge(struct iom_span *low, struct iom_span *high)
+/* Correct what the nodes above the path's node at this level tell of it. */
+static void refresh(struct iom_space *space, unsigned int level)
 {
-	if (!low || !high)
-		return low ? low : high;
-	if (priority(low) > priority(high)) {
-		low->right = merge(low->right, high);
-		update(low);
-		return low;
+	for (; level < space->height; level++) {
+		const struct entry entry = entry_of(space->path[level].node);
+		const struct iom_space_step *up = &space->path[level + 1];
+
+		if (up->node->end[up->i] == entry.end && up->node->gap[up->i] == entry.gap)
+			return;
+		set_entry(up->node, up->i, &entry);
 	}
-	high->left = merge(low, high->left);
-	update(high);
-	return high;
 }
 
-static struct iom_span *insert(struct iom_span *tree, struct iom_span *span)
+/* The gap of the path's span has grown. */
+static void raise_gap(struct iom_space *space, uint64_t more)
 {
-	if (!tree || priority(span) > priority(tree)) {
-		split(tree, span->start, &span->left, &span->right);
-		tree = span;
-	} else if (span->start < tree->start) {
-		tree->left = insert(tree->left, span);
-	} else {
-		tree->right = insert(tree->right, span);
+	int32_t gap = as_gap(gap_size(space) + more);
+	unsigned int level;
+
+	space->path[0].node->gap[space->path[0].i] = gap;
+	for (level = 1; level <= space->height; level++) {
+		const struct iom_space_step *up = &space->path[level];
+
+		if (up->node->gap[up->i] >= gap)
+			return;
+		up->node->gap[up->i] = gap;
 	}
-	update(tree);
-	return tree;
 }
 
-static struct iom_span *without(struct iom_span *tree, const struct iom_span *span)
-{
-	if (tree == span)
-		return merge(tree->left, tree->right);
-	if (span->start < tree->start)
-		tree->left = without(tree->left, span);
-	else
-		tree->right = without(tree->right, span);
-	update(tree);
-	return tree;
-}
-
-/* Set the gap of a span in the tree. */
-static void set_gap(struct iom_span *tree, struct iom_span *span, uint64_t gap)
-{
-	if (tree == span)
-		span->gap = gap;
-	else
-		set_gap(span->start < tree->start ? tree->left : tree->right, span, gap);
-	update(tree);
-}
+/* ---- Searches -------------------------------------------------------------------------------- */
 
 void iom_space_init(struct iom_space *space)
 {
-	space->sentinel = (struct iom_span){
-		.start = IOM_SPACE_END,
-		.end = IOM_SPACE_END + 1, /* so that it lies behind every unit */
-		.gap = IOM_SPACE_END,
-		.max_gap = IOM_SPACE_END,
-		.state = IOM_SPAN_HOLE,
+	*space = (struct iom_space){
+		.sentinel = {
+			.start = IOM_SPACE_END,
+			.end = IOM_SPACE_END + 1, /* so that it lies behind every unit */
+			.state = IOM_SPAN_HOLE,
+		},
 	};
-	space->root = &space->sentinel;
+	iom_pool_init(&space->nodes, (sizeof(struct iom_space_node) + LINE - 1) / LINE * LINE);
+	add_entry(&space->root, 0,
+		  &(struct entry){
+			  IOM_SPACE_END + 1, IOM_SPACE_GAP_MANY, { .span = &space->sentinel } });
+	clear_from(&space->root, 1);
+}
+
+void iom_space_destroy(struct iom_space *space)
+{
+	iom_pool_destroy(&space->nodes);
+	iom_space_init(space);
 }
 
 struct iom_span *iom_space_at(const struct iom_space *space, uint64_t unit)
 {
-	struct iom_span *span = space->root, *best = NULL;
+	const struct iom_space_step *leaf = &space->path[0];
 
-	while (span) {
-		if (span->end > unit) {
-			best = span;
-			span = span->left;
-		} else {
-			span = span->right;
-		}
-	}
-	return best;
+	go(remembering(space), unit);
+	return leaf->node->below[leaf->i].span;
 }
 
 bool iom_space_is_free(const struct iom_space *space, uint64_t start, uint64_t end)
 {
-	return iom_space_at(space, start)->start >= end;
+	uint64_t gap;
+
+	go(remembering(space), start);
+	gap = gap_start(space);
+	return start >= gap && end - gap <= gap_size(space);
+}
+
+/* ---- Inserting ------------------------------------------------------------------------------- */
+
+int iom_space_reserve(struct iom_space *space, size_t n)
+{
+	size_t each = space->height + 2;
+	size_t used = space->nodes.n - space->nodes.n_unused;
+	size_t most;
+
+	if (n * each <= space->nodes.n_unused)
+		return 0;
+	/*
+	 * Each insert may split a node of every level, and the root twice.  Many need less: what was
+	 * split takes 6 more before it is full again, so that n are n / 6 new leaves, besides those
+	 * that are split for the first time; and so on upwards.
+	 */
+	most = 2 * used + n / 5 + 2 * each;
+	return iom_pool_reserve(&space->nodes, n > 64 && most < n * each ? most : n * each);
+}
+
+/* The root is full: it gets a node below it that has all its entries. */
+static void grow(struct iom_space *space)
+{
+	struct iom_space_node *child = iom_pool_take(&space->nodes);
+	struct iom_space_node *root = &space->root;
+	struct iom_space_step *step = &space->path[space->height];
+	const struct iom_space_step down = { child, step->i };
+	struct entry entry;
+
+	*child = *root;
+	entry = entry_of(child);
+	clear_from(root, 0);
+	add_entry(root, 0, &entry);
+	*step = down;
+	space->path[++space->height] = (struct iom_space_step){ root, 0 };
+	if (space->inserted.node == root)
+		space->inserted.node = child;
+}
+
+/*
+ * How many entries of a full node go to its new lower half, if another is put in front of the i-th.
+ * In the middle, unless it looks as if all went up or down from here: then what will not be touched
+ * again is left fuller.
+ */
+static size_t split_at(const struct iom_space *space, const struct iom_space_node *node, size_t i)
+{
+	const struct iom_space_step *last = &space->inserted;
+
+	if (last->node != node)
+		return FANOUT / 2;
+	if (i > FANOUT / 2 && last->i + 1 == i)
+		return i < MOST_SPLIT ? i : MOST_SPLIT;
+	if (i < FANOUT / 2 && last->i == i)
+		return i > LEAST ? i : LEAST;
+	return FANOUT / 2;
+}
+
+/* Split the full node at a level of the path, and put an entry in; what the new lower half is. */
+static struct entry split(struct iom_space *space, unsigned int level, const struct entry *entry)
+{
+	struct iom_space_node *node = space->path[level].node;
+	struct iom_space_node *low = iom_pool_take(&space->nodes);
+	size_t i = space->path[level].i;
+	size_t n = split_at(space, node, i);
+
+	copy(low, 0, node, 0, n);
+	clear_from(low, n);
+	drop_first(node, n);
+	if (i > n) {
+		i -= n;
+		add_entry(node, i, entry);
+	} else {
+		add_entry(low, i, entry);
+		node = low;
+	}
+	if (!level)
+		space->inserted = (struct iom_space_step){ node, i };
+	return entry_of(low);
+}
+
+/* Put an entry in front of the path's; old is what gap it lies in. */
+static void put(struct iom_space *space, struct entry entry, int32_t old)
+{
+	struct iom_space_step *step = &space->path[0];
+	unsigned int level = 0;
+
+	if (step->node->n < FANOUT) {
+		add_entry(step->node, step->i, &entry);
+		space->inserted = *step;
+		if (space->height && space->path[1].node->gap[space->path[1].i] == old)
+			refresh(space, 0);
+		return;
+	}
+	do {
+		if (level == space->height)
+			grow(space);
+		entry = split(space, level, &entry);
+		step = &space->path[++level];
+		step->node->gap[step->i] = largest_gap(step->node->below[step->i].node);
+	} while (step->node->n == FANOUT);
+	add_entry(step->node, step->i, &entry);
+	refresh(space, level);
+	forget_path(space);
 }
 
 void iom_space_insert(struct iom_space *space, struct iom_span *span)
 {
-	struct iom_span *next = iom_space_at(space, span->start);
-	uint64_t before = next->start - next->gap;
+	struct iom_space_step *leaf = &space->path[0];
+	uint64_t from, size;
 
-	set_gap(space->root, next, next->start - span->end);
-	span->gap = span->start - before;
-	space->root = insert(space->root, span);
+	go(space, span->start);
+	from = gap_start(space);
+	size = gap_size(space);
+	leaf->node->gap[leaf->i] = as_gap(from + size - span->end);
+	put(space, (struct entry){ span->end, as_gap(span->start - from), { .span = span } },
+	    as_gap(size));
 }
 
-void iom_space_remove(struct iom_space *space, struct iom_span *span)
-{
-	struct iom_span *next = iom_space_at(space, span->end);
+/* ---- Removing -------------------------------------------------------------------------------- */
 
-	space->root = without(space->root, span);
-	set_gap(space->root, next, next->start - span->start + span->gap);
+/* The only node below the root becomes it. */
+static void shrink(struct iom_space *space)
+{
+	struct iom_space_node *child = space->root.below[0].node;
+
+	space->root = *child;
+	space->height--;
+	iom_pool_give(&space->nodes, child);
 }
 
-/* Whether the gap in front of span has room; where. */
-static bool fit_gap(const struct iom_span *span, const struct iom_fit *fit, uint64_t *start)
+/* All of the lower one into the upper, which is its neighbour. */
+static void join(struct iom_space_node *low, struct iom_space_node *high)
 {
-	uint64_t from = span->start - span->gap;
-	uint64_t end = span->start < fit->end ? span->start : fit->end;
+	copy(high, low->n, high, 0, high->n);
+	copy(high, 0, low, 0, low->n);
+	high->n += low->n;
+}
+
+/* Make two neighbours equally full. */
+static void level_out(struct iom_space_node *low, struct iom_space_node *high)
+{
+	size_t half = (low->n + high->n) / 2, n;
+
+	if (low->n < half) {
+		n = half - low->n;
+		copy(low, low->n, high, 0, n);
+		low->n = half;
+		drop_first(high, n);
+	} else {
+		n = low->n - half;
+		copy(high, n, high, 0, high->n);
+		copy(high, 0, low, half, n);
+		high->n += n;
+		clear_from(low, half);
+	}
+}
+
+/* The path's node at this level has few entries, and there is another below the same one. */
+static void fill_up(struct iom_space *space, unsigned int level)
+{
+	struct iom_space_step *up = &space->path[level + 1];
+	struct iom_space_node *low, *high;
+	struct entry entry;
+
+	if (up->i)
+		up->i--;
+	low = up->node->below[up->i].node;
+	high = up->node->below[up->i + 1].node;
+	if (low->n + high->n <= MOST_JOINED) {
+		join(low, high);
+		drop_entry(up->node, up->i);
+		iom_pool_give(&space->nodes, low);
+	} else {
+		level_out(low, high);
+		entry = entry_of(low);
+		set_entry(up->node, up->i++, &entry);
+	}
+	entry = entry_of(high);
+	set_entry(up->node, up->i, &entry);
+}
+
+/* The path's leaf has lost an entry: correct all that is above it. */
+static void mend(struct iom_space *space)
+{
+	unsigned int level;
+
+	for (level = 0; level < space->height && space->path[level].node->n < LEAST; level++)
+		fill_up(space, level);
+	refresh(space, level);
+	while (space->height && space->root.n == 1)
+		shrink(space);
+	forget_path(space);
+}
+
+void iom_space_remove(struct iom_space *space, const struct iom_span *span)
+{
+	struct iom_space_step *leaf = &space->path[0];
+	uint64_t from, room;
+	bool last;
+
+	go(space, span->start);
+	from = gap_start(space);
+	room = leaf->node->end[leaf->i] - from;
+	last = leaf->i + 1 == leaf->node->n;
+	drop_entry(leaf->node, leaf->i);
+	space->inserted.node = NULL;
+	if (!last)
+		raise_gap(space, room);
+	if (last || leaf->node->n < LEAST)
+		mend(space);
+	if (last) {
+		go(space, from);
+		raise_gap(space, room);
+	}
+}
+
+/* ---- Fitting --------------------------------------------------------------------------------- */
+
+/* Whether [from, end) has room; where. */
+static bool fit_gap(uint64_t from, uint64_t end, const struct iom_fit *fit, uint64_t *start)
+{
 	uint64_t skip;
 
+	if (end > fit->end)
+		end = fit->end;
 	if (from < fit->first)
 		from = fit->first;
 	skip = (fit->phase - from) & (fit->align - 1);
@@ -169,25 +381,53 @@ static bool fit_gap(const struct iom_span *span, const struct iom_fit *fit, uint
 	return true;
 }
 
-/*
- * The lowest fit among the gaps of at least size units.  At most *budget gaps that are large enough
- * but do not fit are looked at.
- */
-static bool search(const struct iom_span *tree, const struct iom_fit *fit, uint64_t size,
-		   unsigned int *budget, uint64_t *start)
+struct search {
+	const struct iom_fit *fit;
+	int32_t size;        /* the gaps to look at have this, at least */
+	unsigned int budget; /* how many of them that do not fit may be looked at */
+};
+
+/* The lowest fit below a node, in front of which from is the last end; remembered by the path. */
+static bool search(struct iom_space *space, struct iom_space_node *node, unsigned int level,
+		   uint64_t from, struct search *s, uint64_t *start)
 {
-	if (!tree || tree->max_gap < size || !*budget)
-		return false;
-	/* everything to the left ends where this gap begins, or before */
-	if (tree->start - tree->gap > fit->first && search(tree->left, fit, size, budget, start))
-		return true;
-	if (tree->gap >= size) {
-		if (fit_gap(tree, fit, start))
-			return true;
-		if (!*budget || !--*budget)
+	struct iom_space_step *step = &space->path[level];
+	uint32_t mask = find_gaps(node, s->size);
+	const uint64_t first = from;
+	size_t i;
+
+	if (from < s->fit->first)
+		mask &= UINT32_MAX << find(node, s->fit->first);
+	for (; mask; mask &= mask - 1) {
+		i = (size_t)__builtin_ctz(mask);
+		from = i ? node->end[i - 1] : first;
+		if (from >= s->fit->end)
+			return false;
+		*step = (struct iom_space_step){ node, i };
+		if (level) {
+			if (search(space, node->below[i].node, level - 1, from, s, start))
+				return true;
+		} else {
+			space->from = first;
+			if (fit_gap(from, from + gap_size(space), s->fit, start)) {
+				remember_leaf(space, first);
+				return true;
+			}
+			if (s->budget)
+				s->budget--;
+		}
+		if (!s->budget)
 			return false;
 	}
-	return tree->start < fit->end && search(tree->right, fit, size, budget, start);
+	return false;
+}
+
+static bool search_all(struct iom_space *space, struct search *s, uint64_t *start)
+{
+	if (search(space, &space->root, space->height, 0, s, start))
+		return true;
+	forget_path(space);
+	return false;
 }
 
 bool iom_space_fit(const struct iom_space *space, const struct iom_fit *fit, uint64_t *start)
@@ -197,14 +437,14 @@ bool iom_space_fit(const struct iom_space *space, const struct iom_fit *fit, uin
 	 * So look at some of them for the lowest fit; then at those where size alone guarantees
 	 * one; and only then, when the space is nearly full, at all.
 	 */
-	unsigned int some = 64, all = UINT32_MAX;
-	uint64_t sure = fit->count + fit->align - 1;
+	struct search some = { fit, as_gap(fit->count), 64 };
+	struct search sure = { fit, as_gap(fit->count + fit->align - 1), 64 };
+	struct search all = { fit, as_gap(fit->count), UINT32_MAX };
 
-	if (search(space->root, fit, fit->count, &some, start))
+	if (search_all(remembering(space), &some, start))
 		return true;
-	if (some)
+	if (some.budget)
 		return false;
-	some = 64;
-	return search(space->root, fit, sure, &some, start) ||
-	       search(space->root, fit, fit->count, &all, start);
+	return search_all(remembering(space), &sure, start) ||
+	       search_all(remembering(space), &all, start);
 }

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The IOVA space of a domain: one balanced tree of everything that occupies a part of it, be it a
- * mapping, a quarantined range or a hole between apertures.  Each node knows the free gap in front
- * of it and the largest gap below it, so that fixed requests, automatic ones and unmapping all look
- * at the same truth, each in O(log n), and freeing never allocates.
+ * The IOVA space of a domain: one B+tree of everything that occupies a part of it, be it a mapping,
+ * a quarantined range or a hole between apertures.  Its leaves list the spans by where they end,
+ * with the free gap in front of each, and every node above tells the largest gap below it.  So
+ * fixed requests, automatic ones and unmapping all look at the same truth, each in O(log n); a
+ * search reads a few cache lines and no span; and removing never allocates.
  *
  * Positions are counted in units of 4 KiB: the whole 64-bit space is 2^52 of them, and an end needs
- * no special case.  The caller serialises all calls.
+ * no special case.  The caller serialises all calls, those that only look as well: the space
+ * remembers where the last search ended, so that whoever looks before it leaps searches once.
  */
 #ifndef IOM_SPACE_H
 #define IOM_SPACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "pool.h"
 
 #define IOM_SPACE_END (UINT64_C(1) << 52)
 
@@ -24,25 +29,52 @@ enum iom_span_state {
 };
 
 struct iom_span {
-	struct iom_span *left, *right;
-	uint64_t start, end; /* end excluded */
-	uint64_t gap;        /* free in front of it */
-	uint64_t max_gap;    /* in its subtree */
+	uint64_t start, end; /* end excluded; neither changes while it is in the space */
 
 	/* what a mapping is, besides */
 	uint64_t generation;
 	uintptr_t va;
-	unsigned int flags; /* IOM_MAP_* */
-	enum iom_span_state state;
 	uint64_t backing;      /* the page size behind va; 0: not known, or not one for all of it */
 	uint64_t cut;          /* it may be cut at multiples of this; 0: nowhere */
-	bool only;             /* for one device: it need not be in reach of the others */
 	struct iom_file *file; /* that the library mapped; or NULL */
+	struct iom_batch *batch; /* that it was mapped with; or NULL */
+	unsigned int flags;      /* IOM_MAP_* */
+	enum iom_span_state state : 8;
+	bool only;     /* for one device: it need not be in reach of the others */
+	bool streamed; /* a stream's, which the caller does not know */
+};
+
+#define IOM_SPACE_FANOUT 31 /* entries of a node; see find() */
+#define IOM_SPACE_LEVELS 16
+
+/* The free units in front of a span, or the most of these below a node: as many or more. */
+#define IOM_SPACE_GAP_MANY INT32_MAX
+
+/* From n on, end is UINT64_MAX and gap is 0, so that no search looks at n. */
+struct iom_space_node {
+	uint64_t end[IOM_SPACE_FANOUT]; /* ascending: a span's, or the last one below a node */
+	uint64_t n;
+	int32_t gap[IOM_SPACE_FANOUT + 1];
+	union iom_space_below {
+		struct iom_span *span;
+		struct iom_space_node *node;
+	} below[IOM_SPACE_FANOUT];
 };
 
 struct iom_space {
-	struct iom_span *root;
 	struct iom_span sentinel; /* an empty span at the end */
+	struct iom_pool nodes;
+	unsigned int height; /* of the root; leaves are at 0 */
+
+	/* the leaf where the last search ended, from the root; for units in [from, to) */
+	struct iom_space_step {
+		struct iom_space_node *node;
+		size_t i;
+	} path[IOM_SPACE_LEVELS];
+	uint64_t from, to;
+
+	struct iom_space_step inserted; /* last, if nothing was removed since */
+	struct iom_space_node root;
 };
 
 /* Find free room of count units in [first, end) whose start is congruent to phase modulo align. */
@@ -53,6 +85,18 @@ struct iom_fit {
 };
 
 void iom_space_init(struct iom_space *space);
+
+/* Forget all spans, which are the caller's; the space can be used again. */
+void iom_space_destroy(struct iom_space *space);
+
+/* Whether it was initialised: zeroes are not. */
+static inline bool iom_space_exists(const struct iom_space *space)
+{
+	return space->root.n;
+}
+
+/* Make sure that the next n inserts succeed: -ENOMEM. */
+int iom_space_reserve(struct iom_space *space, size_t n);
 
 /* The span with the lowest end that lies behind unit: it contains unit, or comes next. */
 struct iom_span *iom_space_at(const struct iom_space *space, uint64_t unit);
@@ -65,9 +109,9 @@ struct iom_span *iom_space_at(const struct iom_space *space, uint64_t unit);
 /* Whether [start, end) is free. */
 bool iom_space_is_free(const struct iom_space *space, uint64_t start, uint64_t end);
 
-/* [span->start, span->end) is free. */
+/* [span->start, span->end) is free, and there is room for it. */
 void iom_space_insert(struct iom_space *space, struct iom_span *span);
-void iom_space_remove(struct iom_space *space, struct iom_span *span);
+void iom_space_remove(struct iom_space *space, const struct iom_span *span);
 
 /*
  * A fit, the lowest one unless many gaps are large enough but lie wrong for the alignment; false if

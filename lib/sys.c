@@ -11,6 +11,10 @@
 
 #include "sys_file.h"
 
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* A system call's answer, with errno put back to what it was before. */
 static int answer(int ret, int before)
 {
@@ -95,7 +99,10 @@ static int linux_list_dir(void *ctx, const char *path, iom_sys_name_fn *name, vo
 	return ret;
 }
 
-/* Large tables are mostly untouched: reserve no swap for them, and let no huge page fill them. */
+/*
+ * Large tables are mostly untouched: reserve no swap for them, and let no huge page fill them, but
+ * from the size on where all will be used.
+ */
 static int linux_alloc_pages(void *ctx, size_t length, void **pages)
 {
 	int ret, before = errno;
@@ -111,7 +118,8 @@ static int linux_alloc_pages(void *ctx, size_t length, void **pages)
 		munmap(p, length);
 		return ret;
 	}
-	(void)madvise(p, length, MADV_NOHUGEPAGE); /* a kernel without huge pages says EINVAL */
+	/* a kernel without huge pages says EINVAL */
+	(void)madvise(p, length, length < IOM_SYS_DENSE ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	errno = before;
 	*pages = p;
 	return 0;
@@ -121,6 +129,17 @@ static void linux_free_pages(void *ctx, void *pages, size_t length)
 {
 	(void)ctx;
 	munmap(pages, length);
+}
+
+static int linux_populate(void *ctx, uintptr_t va, uint64_t length)
+{
+	int ret, before = errno;
+
+	(void)ctx;
+	do
+		ret = madvise((void *)va, length, MADV_POPULATE_WRITE);
+	while (ret < 0 && errno == EINTR);
+	return answer(ret, before);
 }
 
 const struct iom_sys iom_sys_linux = {
@@ -134,6 +153,7 @@ const struct iom_sys iom_sys_linux = {
 	.file_info = iom_sys_linux_file_info,
 	.map_file = iom_sys_linux_map_file,
 	.free_pages = linux_free_pages,
+	.populate = linux_populate,
 	.find_vma = iom_sys_linux_find_vma,
 };
 

@@ -35,6 +35,8 @@ struct iom_vma {
 	uint64_t start, end, page_size;
 };
 
+#define IOM_SYS_DENSE (UINT64_C(8) << 20)
+
 struct iom_sys {
 	void *ctx;
 	/* A descriptor; O_CLOEXEC is added to flags. */
@@ -48,7 +50,10 @@ struct iom_sys {
 	ssize_t (*read_link)(void *ctx, const char *path, char *buf, size_t n);
 	/* 0, or what a name function answered. */
 	int (*list_dir)(void *ctx, const char *path, iom_sys_name_fn *name, void *arg);
-	/* Zeroed private memory of whole pages, reserved but not touched, empty in a forked child. */
+	/*
+	 * Zeroed private memory of whole pages, reserved but not touched, empty in a forked child.
+	 * From IOM_SYS_DENSE bytes on, all of it will be used: of huge pages, if there are any.
+	 */
 	int (*alloc_pages)(void *ctx, size_t length, void **pages);
 	/* -EOPNOTSUPP: it is no regular file. */
 	int (*file_info)(void *ctx, int fd, struct iom_file_info *info);
@@ -56,6 +61,8 @@ struct iom_sys {
 	int (*map_file)(void *ctx, const struct iom_file_part *part, bool writable, void **pages);
 	/* The end of either. */
 	void (*free_pages)(void *ctx, void *pages, size_t length);
+	/* Fault in memory for writing, as a first touch does; -EINVAL: before Linux 5.14. */
+	int (*populate)(void *ctx, uintptr_t va, uint64_t length);
 	/* The mapping that addr lies in, or -ENOENT. */
 	int (*find_vma)(void *ctx, uint64_t addr, struct iom_vma *vma);
 };

@@ -10,7 +10,6 @@
 
 #define OPTS_FIRST sizeof(struct iom_tree_opts)
 #define INFO_FIRST sizeof(struct iom_tree_info)
-#define INFO_SANE 4096 /* a size above was never set */
 
 #define BOOT_TREE "/sys/firmware/fdt"
 
@@ -73,19 +72,15 @@ static int read_tree(const struct iom_sys *sys, const char *text, const struct i
 int iom_tree_read_on(const struct iom_sys *sys, const char *address,
 		     const struct iom_tree_opts *opts, struct iom_tree_info *info)
 {
-	struct iom_tree_info ours = { .size = info->size };
-	int ret = 0;
+	struct iom_tree_info ours = { 0 };
+	int ret;
 
-	if (ours.size < INFO_FIRST || ours.size > INFO_SANE)
-		ret = iom_error(-EINVAL,
-				"iom_tree_info.size is %zu; set it to sizeof(struct iom_tree_info)",
-				ours.size);
+	ret = iom_options_check(info, INFO_FIRST, "iom_tree_info");
 	if (!ret)
 		ret = read_tree(sys, address, opts, &ours);
 	if (ret < 0)
 		return iom_error_prefix(ret, "device tree, %.64s: ", address);
-	memset(info, 0, ours.size);
-	memcpy(info, &ours, ours.size < sizeof(ours) ? ours.size : sizeof(ours));
+	iom_options_fill(info, &ours, sizeof(ours));
 	return 0;
 }
 

@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "unmap.h"
+
 #include <errno.h>
 #include <inttypes.h>
 
-#include "domain.h"
+#include "batch.h"
 #include "error.h"
 #include "map.h"
 #include "pieces.h"
+#include "radix_one.h"
+
+/* ---- The end of a span --------------------------------------------------------------------- */
 
 void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 {
 	uint64_t iova = iom_span_iova(span), length = iom_span_length(span);
 
 	if (!(span->flags & IOM_MAP_ALIAS))
-		iom_radix_clear(&dom->by_va, span->va, length);
-	iom_radix_clear(&dom->by_iova, iova, length);
+		iom_radix_clear_one(&dom->by_va, span->va, length);
+	iom_radix_clear_one(&dom->by_iova, iova, length);
 	if (span->file)
 		iom_file_release(dom, span->file);
+	if (span->batch)
+		iom_batch_leave(dom, span);
+	dom->entries -= iom_pieces_count(span);
 	iom_space_remove(&dom->space, span);
 	iom_pool_give(&dom->pool, span);
 }
@@ -27,54 +35,86 @@ void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span)
 	/* the memory may be mapped again elsewhere; the IOVA stays claimed */
 	if (!(span->flags & IOM_MAP_ALIAS))
 		iom_radix_clear(&dom->by_va, span->va, length);
+	if (span->batch)
+		iom_batch_leave(dom, span);
 	span->state = IOM_SPAN_QUARANTINED;
 	dom->quarantined_bytes += length;
+	dom->quarantined_entries += iom_pieces_count(span);
 	iom_log(&dom->log, IOM_LOG_ERROR, "IOVA 0x%" PRIx64 " + 0x%" PRIx64 " is quarantined: %s",
 		iova, length, iom_errmsg());
 }
 
-/* Let readers miss it, and other writers wait.  The table lock is held. */
-static void withdraw(struct iom_domain *dom, struct iom_span *span)
+void iom_span_withdraw(struct iom_domain *dom, struct iom_span *span)
 {
 	uint64_t length = iom_span_length(span);
 
 	if (!(span->flags & IOM_MAP_ALIAS))
-		iom_radix_withdraw(&dom->by_va, span->va, length);
-	iom_radix_withdraw(&dom->by_iova, iom_span_iova(span), length);
+		iom_radix_withdraw_one(&dom->by_va, span->va, length);
+	iom_radix_withdraw_one(&dom->by_iova, iom_span_iova(span), length);
 	span->state = IOM_SPAN_CHANGING;
 	dom->mappings--;
 	dom->mapped_bytes -= length;
+	dom->streamed -= span->streamed;
 }
 
-/*
- * All mappings in units [start, end): their range is checked, they are taken out of the tables,
- * unmapped with one kernel call, and only then is their IOVA free: freed before, it could be mapped
- * anew by another thread and then cleared by our call.
- */
-struct range {
-	uint64_t start, end;
-};
+typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
 
-/*
- * Wait until nothing in the range is being mapped or unmapped that was so when we came.  What
- * begins later is not waited for: it could go on for ever.  The table lock is held.
- */
-static void wait_settled(struct iom_domain *dom, const struct range *range)
+/* Apply fn, which may remove the span, to each in the range. */
+static void for_each(struct iom_domain *dom, const struct iom_units *units, span_fn *fn)
 {
-	const uint64_t later = iom_next_generation();
-	struct iom_span *span = iom_space_at(&dom->space, range->start);
+	uint64_t unit = units->start;
 
-	while (span->start < range->end) {
-		if (span->state == IOM_SPAN_CHANGING && span->generation < later) {
-			pthread_cond_wait(&dom->settled, &dom->table);
-			span = iom_space_at(&dom->space, range->start);
-		} else {
-			span = iom_space_at(&dom->space, span->end);
-		}
+	while (unit < units->end) {
+		struct iom_span *span = iom_space_at(&dom->space, unit);
+
+		unit = span->end;
+		if (span->start < units->end)
+			fn(dom, span);
 	}
 }
 
-static int quarantined(const struct iom_span *span)
+/* Without the table lock. */
+static inline int unmap_in_kernel(struct iom_domain *dom, const struct iom_units *units)
+{
+	int ret;
+
+	if (!iom_kernel_has_maps(dom))
+		return 0;
+	pthread_mutex_unlock(&dom->table);
+	ret = iom_backend_unmap(dom, units->start << IOM_UNIT_SHIFT,
+				(units->end - units->start) << IOM_UNIT_SHIFT);
+	pthread_mutex_lock(&dom->table);
+	return ret;
+}
+
+/* With the kernel's answer. */
+static inline void end(struct iom_domain *dom, struct iom_span *span, int ret)
+{
+	if (ret < 0)
+		iom_span_quarantine(dom, span);
+	else
+		iom_span_release(dom, span);
+}
+
+int iom_units_unmap(struct iom_domain *dom, const struct iom_units *units)
+{
+	int ret = unmap_in_kernel(dom, units);
+
+	for_each(dom, units, ret < 0 ? iom_span_quarantine : iom_span_release);
+	iom_tell_settled(dom);
+	return ret < 0 ? -EIO : 0;
+}
+
+/* The range was checked: everywhere in it is a mapping, and none sticks out. */
+static int unmap_checked(struct iom_domain *dom, const struct iom_units *units)
+{
+	for_each(dom, units, iom_span_withdraw);
+	return iom_units_unmap(dom, units);
+}
+
+/* ---- What is wrong ------------------------------------------------------------------------- */
+
+int iom_span_is_quarantined(const struct iom_span *span)
 {
 	return iom_error(-EIO,
 			 "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is quarantined: the kernel did not "
@@ -82,21 +122,13 @@ static int quarantined(const struct iom_span *span)
 			 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1);
 }
 
-/* Whether there is a mapping everywhere in the range. */
-static int check_mapped(const struct iom_domain *dom, const struct range *range)
+int iom_span_is_part(const struct iom_span *span)
 {
-	const struct iom_span *span;
-	uint64_t unit;
-
-	for (unit = range->start; unit < range->end; unit = span->end) {
-		span = iom_space_at(&dom->space, unit);
-		if (span->start <= unit && span->state == IOM_SPAN_QUARANTINED)
-			return quarantined(span);
-		if (span->start > unit || span->state != IOM_SPAN_MAPPED)
-			return iom_error(-ENOENT, "nothing is mapped at IOVA 0x%" PRIx64,
-					 unit << IOM_UNIT_SHIFT);
-	}
-	return 0;
+	return iom_error(-EINVAL,
+			 "the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+			 " is a part of a batch, which is unmapped only as a whole: by "
+			 "iom_unmapv() with all of its regions",
+			 iom_span_iova(span), iom_span_iova(span) + iom_span_length(span) - 1);
 }
 
 static int cut_error(const struct iom_domain *dom, const struct iom_span *span)
@@ -114,6 +146,44 @@ static int cut_error(const struct iom_domain *dom, const struct iom_span *span)
 			 iova, last);
 }
 
+/* ---- A range ------------------------------------------------------------------------------- */
+
+/*
+ * Wait until nothing in the range is being mapped or unmapped that was so when we came.  What
+ * begins later is not waited for: it could go on for ever.
+ */
+static void wait_settled(struct iom_domain *dom, const struct iom_units *units)
+{
+	const uint64_t later = iom_next_generation();
+	struct iom_span *span = iom_space_at(&dom->space, units->start);
+
+	while (span->start < units->end) {
+		if (span->state == IOM_SPAN_CHANGING && span->generation < later) {
+			iom_wait_settled(dom);
+			span = iom_space_at(&dom->space, units->start);
+		} else {
+			span = iom_space_at(&dom->space, span->end);
+		}
+	}
+}
+
+/* Whether there is a mapping everywhere in the range. */
+static int check_mapped(const struct iom_domain *dom, const struct iom_units *units)
+{
+	const struct iom_span *span;
+	uint64_t unit;
+
+	for (unit = units->start; unit < units->end; unit = span->end) {
+		span = iom_space_at(&dom->space, unit);
+		if (span->start <= unit && span->state == IOM_SPAN_QUARANTINED)
+			return iom_span_is_quarantined(span);
+		if (span->start > unit || span->state != IOM_SPAN_MAPPED || span->streamed)
+			return iom_error(-ENOENT, "nothing is mapped at IOVA 0x%" PRIx64,
+					 unit << IOM_UNIT_SHIFT);
+	}
+	return 0;
+}
+
 /* Whether iova and last are where mappings end or may be cut; all between them is mapped. */
 static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last)
 {
@@ -128,124 +198,88 @@ static int check_ends(const struct iom_domain *dom, uint64_t iova, uint64_t last
 	return 0;
 }
 
+/* Whether each batch that has a mapping in the range has all of them there. */
+static int check_batches(const struct iom_domain *dom, const struct iom_units *units)
+{
+	const struct iom_span *span, *part = NULL;
+	uint64_t unit;
+
+	if (!dom->batches)
+		return 0;
+	for (unit = units->start; unit < units->end; unit = span->end) {
+		span = iom_space_at(&dom->space, unit);
+		if (span->batch)
+			span->batch->seen += span->end - span->start;
+	}
+	for (unit = units->start; unit < units->end && !part; unit = span->end) {
+		span = iom_space_at(&dom->space, unit);
+		if (iom_batch_is_part(span))
+			part = span;
+	}
+	for (unit = units->start; unit < units->end; unit = span->end) {
+		span = iom_space_at(&dom->space, unit);
+		if (span->batch)
+			span->batch->seen = 0;
+	}
+	return part ? iom_span_is_part(part) : 0;
+}
+
 /* Have mappings begin and end where the range does; check_ends() has allowed it. */
-static int cut_ends(struct iom_domain *dom, const struct range *range)
+static int cut_ends(struct iom_domain *dom, const struct iom_units *units)
 {
-	size_t n = iom_pieces_cuts(dom, range->start) + iom_pieces_cuts(dom, range->end);
+	size_t n = iom_pieces_cuts(dom, units->start) + iom_pieces_cuts(dom, units->end);
 
-	if (n && iom_pool_reserve(&dom->pool, n) < 0)
+	if (n && iom_spans_reserve(dom, n) < 0)
 		return iom_error(-ENOMEM, "no memory to cut a mapping");
-	iom_pieces_cut(dom, range->start);
-	iom_pieces_cut(dom, range->end);
+	iom_pieces_cut(dom, units->start);
+	iom_pieces_cut(dom, units->end);
 	return 0;
-}
-
-typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
-
-/* Apply fn, which may remove the span, to each in the range. */
-static void for_each(struct iom_domain *dom, const struct range *range, span_fn *fn)
-{
-	uint64_t unit = range->start;
-
-	while (unit < range->end) {
-		struct iom_span *span = iom_space_at(&dom->space, unit);
-
-		unit = span->end;
-		if (span->start < range->end)
-			fn(dom, span);
-	}
-}
-
-/* The range was checked; the table lock is held, and let go during the kernel's call. */
-static int unmap_checked(struct iom_domain *dom, const struct range *range)
-{
-	int ret = 0;
-
-	for_each(dom, range, withdraw);
-	if (iom_kernel_has_maps(dom)) {
-		pthread_mutex_unlock(&dom->table);
-		ret = iom_backend_unmap(dom, range->start << IOM_UNIT_SHIFT,
-					(range->end - range->start) << IOM_UNIT_SHIFT);
-		pthread_mutex_lock(&dom->table);
-	}
-	for_each(dom, range, ret < 0 ? iom_span_quarantine : iom_span_release);
-	pthread_cond_broadcast(&dom->settled);
-	return ret < 0 ? -EIO : 0;
 }
 
 static int unmap_range(struct iom_domain *dom, uint64_t iova, uint64_t last)
 {
-	const struct range range = { iova >> IOM_UNIT_SHIFT, (last >> IOM_UNIT_SHIFT) + 1 };
+	const struct iom_units units = { iova >> IOM_UNIT_SHIFT, (last >> IOM_UNIT_SHIFT) + 1 };
 	int ret;
 
-	wait_settled(dom, &range);
-	ret = check_mapped(dom, &range);
+	wait_settled(dom, &units);
+	ret = check_mapped(dom, &units);
 	if (!ret)
 		ret = check_ends(dom, iova, last);
 	if (!ret)
-		ret = cut_ends(dom, &range);
-	return ret < 0 ? ret : unmap_checked(dom, &range);
+		ret = check_batches(dom, &units);
+	if (!ret)
+		ret = cut_ends(dom, &units);
+	return ret < 0 ? ret : unmap_checked(dom, &units);
 }
 
-/* A region's units. */
-static struct range units_of(const struct iom_region *region)
+/* ---- The calls ----------------------------------------------------------------------------- */
+
+struct iom_units iom_region_units(const struct iom_region *region)
 {
 	uint64_t start = region->iova >> IOM_UNIT_SHIFT;
 	uint64_t n = region->length >> IOM_UNIT_SHIFT;
 
-	return (struct range){ start,
-			       start + (n < IOM_SPACE_END - start ? n : IOM_SPACE_END - start) };
+	return (struct iom_units){
+		start, start + (n < IOM_SPACE_END - start ? n : IOM_SPACE_END - start)
+	};
 }
 
-/* Whether the span is the region's, or a part of it that is left. */
-static bool belongs(const struct iom_span *span, const struct iom_region *region)
-{
-	struct range range = units_of(region);
-
-	return span->state != IOM_SPAN_HOLE && span->generation == region->generation &&
-	       span->start >= range.start && span->end <= range.end;
-}
-
-/*
- * The region's next part from unit on, once nobody else is mapping or unmapping it; NULL if there is
- * none.
- */
-static struct iom_span *next_part(struct iom_domain *dom, const struct iom_region *region,
-				  uint64_t unit)
-{
-	const uint64_t end = units_of(region).end;
-	struct iom_span *span;
-
-	while ((span = iom_space_at(&dom->space, unit))->start < end) {
-		if (!belongs(span, region))
-			unit = span->end;
-		else if (span->state == IOM_SPAN_CHANGING)
-			pthread_cond_wait(&dom->settled, &dom->table);
-		else
-			return span;
-	}
-	return NULL;
-}
-
+/* A region is mostly one mapping, all of it. */
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
-	uint64_t unit = units_of(region).start;
-	const struct iom_span *span;
-	bool found = false;
-	int ret = 0;
+	const struct iom_units units = iom_region_units(region);
+	struct iom_span *span = iom_space_at(&dom->space, units.start);
+	int ret;
 
-	while ((span = next_part(dom, region, unit))) {
-		found = true;
-		unit = span->end;
-		if (span->state == IOM_SPAN_QUARANTINED)
-			ret = quarantined(span);
-		else if (unmap_checked(dom, &(struct range){ span->start, span->end }) < 0)
-			ret = -EIO;
-	}
-	if (!found)
-		return iom_error(-ENOENT,
-				 "the region was unmapped before, or is none of this domain");
-	return ret;
+	if (span->start != units.start || span->end != units.end ||
+	    span->generation != region->generation || span->state != IOM_SPAN_MAPPED ||
+	    span->batch || span->streamed)
+		return iom_unmap_parts(dom, region);
+	iom_span_withdraw(dom, span);
+	ret = unmap_in_kernel(dom, &units);
+	end(dom, span, ret);
+	iom_tell_settled(dom);
+	return ret < 0 ? -EIO : 0;
 }
 
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
@@ -260,6 +294,9 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 	if (!region->generation)
 		return iom_error(-ENOENT, "unmap: the region is all zeros: it was never mapped");
 
+	/* what will be withdrawn is far away, and so is its span: have both on the way at once */
+	iom_radix_prefetch(&dom->by_iova, region->iova);
+	iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);
 	pthread_rwlock_rdlock(&dom->topology);
 	pthread_mutex_lock(&dom->table);
 	ret = unmap_region(dom, region);
@@ -293,16 +330,27 @@ int iom_unmap_range(struct iom_domain *dom, iom_iova_t iova, uint64_t length)
 	return 0;
 }
 
+/* The kernel has nothing of it any more. */
+static void forget_quarantined(struct iom_domain *dom)
+{
+	dom->entries -= dom->quarantined_entries;
+	dom->quarantined_entries = 0;
+}
+
 /* One kernel call for all, where there is one; it takes what is quarantined with it. */
 static int kernel_unmap_all(struct iom_domain *dom)
 {
 	const struct iom_backend_ops *ops = dom->backend->ops;
+	int ret;
 
 	if (!ops->can_unmap_all(dom->backend))
 		return -EOPNOTSUPP;
 	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
-	return ops->unmap_all(dom->backend, dom->mapped_bytes,
-			      dom->mapped_bytes + dom->quarantined_bytes);
+	ret = ops->unmap_all(dom->backend, dom->mapped_bytes,
+			     dom->mapped_bytes + dom->quarantined_bytes);
+	if (!ret)
+		forget_quarantined(dom);
+	return ret;
 }
 
 /* One call for each: 0, or the last error. */
@@ -322,42 +370,46 @@ static void release_mapped(struct iom_domain *dom, struct iom_span *span)
 {
 	if (span->state != IOM_SPAN_MAPPED)
 		return;
-	withdraw(dom, span);
+	iom_span_withdraw(dom, span);
 	iom_span_release(dom, span);
 }
 
 /* What fails is quarantined, and the last error is the answer. */
-static int unmap_one_by_one(struct iom_domain *dom)
+static int unmap_one_by_one(struct iom_domain *dom, bool streamed)
 {
 	uint64_t unit = 0;
 	int ret = 0;
 
 	while (unit < IOM_SPACE_END) {
 		struct iom_span *span = iom_space_at(&dom->space, unit);
-		struct range range = { span->start, span->end };
+		struct iom_units units = { span->start, span->end };
 
 		unit = span->end;
-		if (span->state == IOM_SPAN_MAPPED && unmap_checked(dom, &range) < 0)
+		if (span->state == IOM_SPAN_MAPPED && (streamed || !span->streamed) &&
+		    unmap_checked(dom, &units) < 0)
 			ret = -EIO;
 	}
 	return ret;
 }
 
-int iom_unmap_everything(struct iom_domain *dom)
+/* With what streams have mapped, or without.  topology is held for writing. */
+static int unmap_all(struct iom_domain *dom, bool streamed)
 {
-	static const struct range everything = { 0, IOM_SPACE_END };
+	static const struct iom_units everything = { 0, IOM_SPACE_END };
 	bool known = iom_kernel_has_maps(dom) && (dom->mappings || dom->quarantined_bytes);
+	bool all = streamed || !dom->streamed;
 	struct iom_kept_error kept;
 	int ret = 0;
 
 	iom_error_keep(&kept);
 	pthread_mutex_lock(&dom->table);
-	if (!known || !kernel_unmap_all(dom)) {
+	if (all && (!known || !kernel_unmap_all(dom))) {
 		for_each(dom, &everything, release_mapped);
 	} else {
 		/* it was refused before, and may be again: that was said then */
-		(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
-		ret = unmap_one_by_one(dom);
+		if (known)
+			(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
+		ret = unmap_one_by_one(dom, streamed);
 	}
 	pthread_mutex_unlock(&dom->table);
 	if (!ret)
@@ -365,27 +417,38 @@ int iom_unmap_everything(struct iom_domain *dom)
 	return ret;
 }
 
+int iom_unmap_everything(struct iom_domain *dom)
+{
+	return unmap_all(dom, true);
+}
+
 void iom_kernel_forget(struct iom_domain *dom)
 {
-	if (!dom->mappings && !dom->quarantined_bytes)
-		return;
-	if (!kernel_unmap_all(dom))
-		return;
-	(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
-	if (kernel_unmap_each(dom, IOM_SPAN_MAPPED) < 0)
-		iom_log(&dom->log, IOM_LOG_WARN, "unmapping before the last device goes: %s",
-			iom_errmsg());
+	if (dom->mappings || dom->quarantined_bytes) {
+		if (kernel_unmap_all(dom) < 0) {
+			(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);
+			if (kernel_unmap_each(dom, IOM_SPAN_MAPPED) < 0)
+				iom_log(&dom->log, IOM_LOG_WARN,
+					"unmapping before the last device goes: %s", iom_errmsg());
+		}
+	}
+	/* what is quarantined goes with the device, too */
+	forget_quarantined(dom);
 }
 
 int iom_unmap_all(struct iom_domain *dom)
 {
-	int ret;
+	int ret, kept;
 
 	ret = iom_check_owner(dom);
 	if (ret < 0)
 		return iom_error_prefix(ret, "unmap all: ");
 	pthread_rwlock_wrlock(&dom->topology);
-	ret = iom_unmap_everything(dom);
+	kept = iom_cache_trim(dom);
+	ret = unmap_all(dom, false);
+	if (!ret && kept < 0)
+		ret = iom_error(kept, "the kernel refused to unmap what streams had kept; it is "
+				      "quarantined");
 	pthread_rwlock_unlock(&dom->topology);
 	return ret < 0 ? iom_error_prefix(ret, "unmap all: ") : 0;
 }

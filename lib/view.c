@@ -135,7 +135,7 @@ static int rebuild_holes(struct iom_domain *dom, const struct iom_aperture_set *
 	/* what is quarantined may cut a hole in two, and lie in what is a hole now */
 	iom_space_for_each(&dom->space, span)
 		n += span->state == IOM_SPAN_QUARANTINED;
-	ret = iom_pool_reserve(&dom->pool, n);
+	ret = iom_spans_reserve(dom, n);
 	if (ret < 0)
 		return iom_error(ret, "no memory for the holes between the apertures");
 

@@ -226,6 +226,7 @@ enum iom_sim_call {
 	IOM_SIM_ALLOC_PAGES,
 	IOM_SIM_FILE_INFO,
 	IOM_SIM_MAP_FILE,
+	IOM_SIM_POPULATE,
 	IOM_SIM_FIND_VMA,
 	IOM_SIM_FREE_PAGES, /* cannot fail, and is in no total of calls that can */
 	IOM_SIM_CALLS

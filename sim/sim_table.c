@@ -222,6 +222,20 @@ static void table_free_pages(void *ctx, void *pages, size_t length)
 	iom_sim_end(sim, 0);
 }
 
+/* Where memory is larger than the machine, permissions are all that counts: see sim_memory.c. */
+static int table_populate(void *ctx, uintptr_t va, uint64_t length)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_POPULATE, .fd = -1 };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret))
+		ret = sim->memory == IOM_SIM_MEMORY_MAPS
+			      ? 0
+			      : iom_sys_linux.populate(iom_sys_linux.ctx, va, length);
+	return (int)iom_sim_end(sim, ret);
+}
+
 static int table_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
 {
 	struct iom_sim *sim = ctx;
@@ -247,6 +261,7 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.file_info = table_file_info,
 		.map_file = table_map_file,
 		.free_pages = table_free_pages,
+		.populate = table_populate,
 		.find_vma = table_find_vma,
 	};
 }

@@ -276,7 +276,8 @@ static void iommufd_entries(const struct iom_backend *backend, uint64_t *limit, 
 {
 	(void)backend;
 	*limit = UINT64_MAX;
-	*used = UINT64_MAX;
+	if (used)
+		*used = UINT64_MAX;
 }
 
 static void iommufd_forget(struct iom_backend *backend, struct iom_backend_device *dev)

@@ -53,6 +53,8 @@ static int catch_up(struct iom_backend *backend, struct iom_spapr_container *c)
 					", that of the domain elsewhere",
 					start);
 	}
+	if (!ret)
+		ret = iom_spapr_declare_in(s, c);
 	for (at = 0; !ret && iom_records_next(&s->records, at, UINT64_MAX, &record);
 	     at = record.map.iova + record.map.length)
 		if (!record.broken)
@@ -136,8 +138,10 @@ void iom_spapr_detach(struct iom_backend *backend, struct iom_backend_device *de
 	/* the kernel has the default window again, and no other: the next attach makes them anew */
 	if (!(*link)->vfio.groups)
 		close_container(backend, link);
-	if (!s->containers)
+	if (!s->containers) {
 		iom_records_remove(&s->records, 0, UINT64_MAX);
+		iom_spapr_forget_declared(s);
+	}
 }
 
 void iom_spapr_destroy(struct iom_backend *backend)

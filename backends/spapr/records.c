@@ -44,12 +44,14 @@ static void remove_all(struct iom_records *records, uint64_t unit, uint64_t last
 void iom_records_destroy(struct iom_records *records)
 {
 	remove_all(records, 0, IOM_SPACE_END);
+	iom_space_destroy(&records->space);
 	pthread_mutex_destroy(&records->lock);
 }
 
 int iom_records_add(struct iom_records *records, const struct iom_backend_map *map)
 {
 	struct node *node;
+	int ret;
 
 	node = malloc(sizeof(*node));
 	if (!node)
@@ -61,8 +63,14 @@ int iom_records_add(struct iom_records *records, const struct iom_backend_map *m
 		.record = { .map = *map },
 	};
 	pthread_mutex_lock(&records->lock);
-	iom_space_insert(&records->space, &node->span);
+	ret = iom_space_reserve(&records->space, 1);
+	if (!ret)
+		iom_space_insert(&records->space, &node->span);
 	pthread_mutex_unlock(&records->lock);
+	if (ret < 0) {
+		free(node);
+		return iom_error(ret, "no memory to note a mapping");
+	}
 	return 0;
 }
 

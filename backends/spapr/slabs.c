@@ -150,6 +150,13 @@ static void end_use(struct entry *entry, struct pages pages)
 		entry->pages[i]--;
 }
 
+static void free_entry(struct entry *entry)
+{
+	if (entry)
+		free(entry->pages);
+	free(entry);
+}
+
 /* The last entry takes its slab with it. */
 static void remove_entry(struct slab *slab, struct entry *entry)
 {
@@ -158,11 +165,12 @@ static void remove_entry(struct slab *slab, struct entry *entry)
 	for (link = &slab->entries; *link != entry; link = &(*link)->next)
 		;
 	*link = entry->next;
-	free(entry->pages);
-	free(entry);
+	free_entry(entry);
 	if (!slab->entries) {
 		iom_space_remove(&registry()->slabs, &slab->span);
 		free(slab);
+		if (iom_space_is_free(&registry()->slabs, 0, IOM_SPACE_END))
+			iom_space_destroy(&registry()->slabs);
 	}
 }
 
@@ -277,7 +285,8 @@ static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t 
 		.page_shift = (unsigned int)__builtin_ctzll(page),
 	};
 	slab->entries = new_entry(slab, owner);
-	if (!slab->entries) {
+	if (!slab->entries || iom_space_reserve(&registry()->slabs, 1) < 0) {
+		free_entry(slab->entries);
 		free(slab);
 		return iom_error(-ENOMEM, "no memory for a registration");
 	}
@@ -386,7 +395,7 @@ int iom_slabs_use(const struct iom_slab_owner *owner, uintptr_t va, uint64_t len
 	if (ret < 0)
 		return ret;
 	pthread_mutex_lock(&registry()->lock);
-	if (!registry()->slabs.root)
+	if (!iom_space_exists(&registry()->slabs))
 		iom_space_init(&registry()->slabs);
 	while (unit < range.end && !ret)
 		ret = use_at(owner, unit, range.end, page, &unit);
@@ -419,7 +428,7 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 	if (!registry())
 		return;
 	pthread_mutex_lock(&registry()->lock);
-	for (unit = 0; registry()->slabs.root && unit < IOM_SPACE_END;) {
+	for (unit = 0; iom_space_exists(&registry()->slabs) && unit < IOM_SPACE_END;) {
 		struct entry *entry;
 
 		span = iom_space_at(&registry()->slabs, unit);

@@ -142,5 +142,6 @@ void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint6
 {
 	(void)backend;
 	*limit = UINT64_MAX;
-	*used = UINT64_MAX;
+	if (used)
+		*used = UINT64_MAX;
 }

@@ -58,6 +58,7 @@ struct iom_spapr {
 	 */
 	bool failed;
 	struct iom_records records;
+	struct iom_declared *declared; /* under the records' lock */
 };
 
 /* Whether the caller stated what is to be expected. */
@@ -115,6 +116,12 @@ static inline uint64_t iom_spapr_hole(const struct iom_spapr_info *info)
 int iom_spapr_map_one(const struct iom_backend *backend, struct iom_spapr_container *container,
 		      const struct iom_backend_map *map, bool *left);
 
+/* Memory that is declared: registered in all containers; in one more; and all of it gone. */
+int iom_spapr_declare(struct iom_backend *backend, uintptr_t va, uint64_t length, uint64_t page);
+int iom_spapr_undeclare(struct iom_backend *backend, uintptr_t va, uint64_t length);
+int iom_spapr_declare_in(const struct iom_spapr *s, struct iom_spapr_container *container);
+void iom_spapr_forget_declared(struct iom_spapr *s);
+
 /* The one that has a group which is attached. */
 struct iom_spapr_container *iom_spapr_container_of(const struct iom_spapr *s, unsigned int group);
 
@@ -147,6 +154,7 @@ void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *de
 	.add_aperture = iom_spapr_add_aperture, .undo_aperture = iom_spapr_undo_aperture,   \
 	.make_room = iom_spapr_make_room, .hold = iom_spapr_hold, .map = iom_spapr_map_all, \
 	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_can_unmap_all,             \
+	.declare = iom_spapr_declare, .undeclare = iom_spapr_undeclare,                     \
 	.device_state = iom_spapr_device_state, .recover = iom_spapr_recover,               \
 	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
 

@@ -336,6 +336,8 @@ static void type1_entries(const struct iom_backend *backend, uint64_t *limit, ui
 	struct iom_type1_info info;
 
 	*limit = t->entry_limit;
+	if (!used)
+		return;
 	*used = t->vfio.groups ? UINT64_MAX : 0;
 	if (!t->vfio.groups || t->entry_limit == UINT64_MAX ||
 	    iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
@@ -365,7 +367,8 @@ static void type1_forget(struct iom_backend *backend, struct iom_backend_device 
 	.priv_size = sizeof(struct type1), .detach = type1_detach,                                \
 	.close_device = iom_vfio_close_device, .apertures = type1_apertures, .map = type1_map,    \
 	.unmap = type1_unmap, .can_unmap_all = type1_can_unmap_all, .unmap_all = type1_unmap_all, \
-	.entries = type1_entries, .destroy = type1_destroy, .forget = type1_forget
+	.entries = type1_entries, .entry_limit = "vfio_iommu_type1.dma_entry_limit",              \
+	.destroy = type1_destroy, .forget = type1_forget
 
 const struct iom_backend_ops iom_backend_type1 = {
 	.name = "type1",

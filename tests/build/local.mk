@@ -6,6 +6,7 @@ build_checks = \
 	%D%/header.sh \
 	%D%/installed.sh \
 	%D%/layers.sh \
+	%D%/region.sh \
 	%D%/symbols.sh
 
 if TESTS_WANTED

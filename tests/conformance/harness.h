@@ -80,6 +80,12 @@ extern const struct test request_tests[];
 extern const struct test request_life_tests[];
 extern const struct test request_thread_tests[];
 extern const struct test request_power_tests[];
+extern const struct test batch_tests[];
+extern const struct test batch_unmap_tests[];
+extern const struct test scatter_tests[];
+extern const struct test stream_tests[];
+extern const struct test stream_room_tests[];
+extern const struct test stream_life_tests[];
 
 /* Say why the running case fails, or does not apply. */
 enum outcome failed(const char *file, int line, const char *fmt, ...)

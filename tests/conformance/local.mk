@@ -6,6 +6,10 @@ check_PROGRAMS += %D%/conformance %D%/conformance-sim
 TESTS += %D%/conformance-sim
 
 conformance_cases = \
+	%D%/batch.c \
+	%D%/batch.h \
+	%D%/batch_tests.c \
+	%D%/batch_unmap_tests.c \
 	%D%/choice_tests.c \
 	%D%/cut_tests.c \
 	%D%/defect_tests.c \
@@ -35,7 +39,13 @@ conformance_cases = \
 	%D%/rig.h \
 	%D%/runner.c \
 	%D%/runner.h \
+	%D%/scatter_tests.c \
 	%D%/share_tests.c \
+	%D%/stream.c \
+	%D%/stream.h \
+	%D%/stream_life_tests.c \
+	%D%/stream_room_tests.c \
+	%D%/stream_tests.c \
 	%D%/thread_tests.c \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \

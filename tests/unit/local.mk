@@ -6,6 +6,13 @@ unit_tests = \
 	%D%/test_attach \
 	%D%/test_attach_again \
 	%D%/test_attach_refused \
+	%D%/test_batch \
+	%D%/test_batch_big \
+	%D%/test_batch_failures \
+	%D%/test_batch_model \
+	%D%/test_batch_refused \
+	%D%/test_batch_threads \
+	%D%/test_batch_waiting \
 	%D%/test_binding \
 	%D%/test_choice \
 	%D%/test_cut \
@@ -35,6 +42,7 @@ unit_tests = \
 	%D%/test_pins \
 	%D%/test_placement \
 	%D%/test_plan \
+	%D%/test_populate \
 	%D%/test_power \
 	%D%/test_power_again \
 	%D%/test_power_heap \
@@ -70,10 +78,17 @@ unit_tests = \
 	%D%/test_space \
 	%D%/test_space_model \
 	%D%/test_spapr_calls \
+	%D%/test_stream_failures \
+	%D%/test_stream_heap \
+	%D%/test_stress \
+	%D%/test_stream_model \
+	%D%/test_stream \
 	%D%/test_sys \
 	%D%/test_sysfs \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translatev \
+	%D%/test_translatev_model \
 	%D%/test_tree \
 	%D%/test_type1_info \
 	%D%/test_type1_read \
@@ -91,6 +106,13 @@ endif
 backend_tests = \
 	%D%/test_attach \
 	%D%/test_attach_again \
+	%D%/test_batch \
+	%D%/test_batch_big \
+	%D%/test_batch_failures \
+	%D%/test_batch_model \
+	%D%/test_batch_refused \
+	%D%/test_batch_threads \
+	%D%/test_batch_waiting \
 	%D%/test_cut \
 	%D%/test_domain \
 	%D%/test_domain_model \
@@ -104,29 +126,52 @@ backend_tests = \
 	%D%/test_map_refused \
 	%D%/test_only \
 	%D%/test_pci_memory \
+	%D%/test_populate \
 	%D%/test_quarantine \
 	%D%/test_request \
 	%D%/test_request_failures \
 	%D%/test_request_heap \
 	%D%/test_request_model \
+	%D%/test_stream_failures \
+	%D%/test_stream_heap \
+	%D%/test_stress \
+	%D%/test_stream_model \
+	%D%/test_stream \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translatev \
+	%D%/test_translatev_model \
 	%D%/test_unmap \
 	%D%/test_waiting
 
 # And of POWER, by page and by IOVA: where the others are exact about calls and errors, test_power_*.
 power_tests = \
+	%D%/test_batch \
+	%D%/test_batch_big \
+	%D%/test_batch_failures \
+	%D%/test_batch_model \
+	%D%/test_batch_refused \
+	%D%/test_batch_threads \
+	%D%/test_batch_waiting \
 	%D%/test_cut \
 	%D%/test_domain \
 	%D%/test_domain_model \
 	%D%/test_fork \
 	%D%/test_granule_model \
 	%D%/test_pci_memory \
+	%D%/test_populate \
 	%D%/test_request_failures \
 	%D%/test_request_heap \
 	%D%/test_request_model \
+	%D%/test_stream_failures \
+	%D%/test_stream_heap \
+	%D%/test_stress \
+	%D%/test_stream_model \
+	%D%/test_stream \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translatev \
+	%D%/test_translatev_model \
 	%D%/test_waiting
 other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd) \
 	$(power_tests:=-powernv) $(power_tests:=-pseries)
@@ -136,7 +181,7 @@ check_LTLIBRARIES += %D%/librunner.la
 check_PROGRAMS += $(unit_tests)
 check_SCRIPTS = $(other_backend_tests)
 TESTS += $(unit_tests) $(other_backend_tests)
-CLEANFILES = $(other_backend_tests)
+CLEANFILES += $(other_backend_tests)
 else
 EXTRA_LTLIBRARIES = %D%/librunner.la
 EXTRA_PROGRAMS += $(unit_tests)
@@ -149,19 +194,19 @@ $(other_backend_tests): Makefile
 	{ echo '#!/bin/sh'; echo "IOM_TEST_BACKEND=$$backend exec ./$$program"; } >$@ && \
 	chmod +x $@
 
-# Has an iom_translate() of its own, so it is linked without the library.
 %C%_test_nvme_example_SOURCES = \
 	%D%/test_nvme_example.c \
+	examples/args.c \
 	examples/nvme_prp.c \
 	examples/nvme_status.c \
 	examples/poll_options.c \
 	examples/poll_pattern.c \
 	examples/poll_stats.c \
 	examples/sentence.c
-%C%_test_nvme_example_LDADD = %D%/librunner.la $(CHECK_LIBS)
 
 %C%_test_vmm_example_SOURCES = \
 	%D%/test_vmm_example.c \
+	examples/args.c \
 	examples/sentence.c \
 	examples/vmm_layout.c \
 	examples/vmm_options.c \
@@ -182,6 +227,9 @@ $(other_backend_tests): Makefile
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_power_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_request_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+%C%_test_space_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+%C%_test_stream_heap_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 # Answers for the kernel, to what the library asks of it about the process's mappings.
 %C%_test_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl,--wrap=fopen
@@ -190,9 +238,11 @@ $(other_backend_tests): Makefile
 %C%_test_sim_spapr_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 
 %C%_librunner_la_SOURCES = \
+	%D%/batch_rig.h \
 	%D%/counted_pages.h \
 	%D%/domain_rig.h \
 	%D%/eeh_rig.h \
+	%D%/failing_rig.h \
 	%D%/fake_files.h \
 	%D%/fdt_rig.h \
 	%D%/gate.h \
@@ -205,5 +255,7 @@ $(other_backend_tests): Makefile
 	%D%/sim_iommufd_rig.h \
 	%D%/sim_rig.h \
 	%D%/sim_spapr_rig.h \
+	%D%/space_walk.h \
+	%D%/stream_rig.h \
 	%D%/tree_rig.h \
 	%D%/util.h

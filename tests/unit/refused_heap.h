@@ -2,7 +2,7 @@
 /*
  * A heap that refuses one allocation of all that is linked into the program: of the simulated
  * kernel, too, unless it is told apart.  Linked with --wrap for malloc, calloc and realloc
- * (local.mk).
+ * (local.mk), and for aligned_alloc where it matters.
  */
 #ifndef IOM_TEST_REFUSED_HEAP_H
 #define IOM_TEST_REFUSED_HEAP_H
@@ -22,6 +22,8 @@ void *__real_realloc(void *p, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n) __attribute__((weak));
+void *__wrap_aligned_alloc(size_t align, size_t n);
 
 static inline bool is_refused(void)
 {
@@ -44,6 +46,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return is_refused() ? NULL : __real_realloc(p, n);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return is_refused() ? NULL : __real_aligned_alloc(align, n);
 }
 
 static inline void heap_enters_kernel(struct rig *r, unsigned long request)

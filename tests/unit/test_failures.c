@@ -4,15 +4,10 @@
  * fails with one of its own or works all the same, nothing is leaked or half done, and the domain goes on.
  */
 #include "tests/unit/domain_rig.h"
+#include "tests/unit/failing_rig.h"
 #include "tests/unit/runner.h"
 
 #define FOUR_GIB (4 * GIB)
-#define MOST_CALLS 200
-
-static const int errors[] = {
-	-EIO,    -ENOMEM, -EINVAL, -EBUSY,  -ENODEV, -EFAULT, -EPERM,
-	-EACCES, -ENOSPC, -EINTR,  -EMFILE, -ENOENT, -ENOTTY,
-};
 
 static char *memory; /* 16 pages */
 static struct iom_device *edu;
@@ -135,14 +130,6 @@ static int close_all(void)
 
 /* ---- After it ----------------------------------------------------------------------------------- */
 
-/* What failed left nothing behind, and works now. */
-static void unchanged_and_again(int (*run)(void), const struct state *before)
-{
-	ck_assert_unchanged(*before);
-	ck_assert_ok(run());
-	ck_assert_works();
-}
-
 /* Or, if the kernel was in no state to undo, with a range less. */
 static void map_again(int (*run)(void), const struct state *before)
 {
@@ -212,17 +199,7 @@ static void nothing_is_left(void)
 	ck_assert_uint_eq(iom_sim_mapped_bytes(rig.sim), 0);
 }
 
-static const struct step {
-	const char *name;
-	void (*prepare)(void);
-	int (*run)(void);
-	/* when it failed */
-	void (*failed)(int (*run)(void), const struct state *before);
-	/* when it worked all the same; a call that returns void always does */
-	void (*worked)(void);
-	int may[12];
-	unsigned int least_calls, least_of_iommufd;
-} steps[] = {
+static const struct step steps[] = {
 	{ "first attach",
 	  only_open,
 	  attach,
@@ -289,49 +266,10 @@ static const struct step {
 	{ "close", with_two_devices, close_all, NULL, nothing_is_left, { 0 }, 7, 4 },
 };
 
-static bool is_documented(const struct step *step, int ret)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(step->may); i++)
-		if (ret < 0 && step->may[i] == ret)
-			return true;
-	return false;
-}
-
-/* With the n-th call failing; false if there are not as many. */
-static bool fail_nth(const struct step *step, unsigned int n, int error)
-{
-	struct state before;
-	bool hit;
-	int ret;
-
-	step->prepare();
-	before = rig_state();
-	iom_sim_fail_nth(rig.sim, n, error);
-	ret = step->run();
-	hit = iom_sim_failed(rig.sim);
-	iom_sim_fail(rig.sim, NULL);
-	if (ret < 0) {
-		ck_assert(hit);
-		ck_assert_msg(is_documented(step, ret), "%s, call %u with %s: %d, \"%s\"",
-			      step->name, n, strerror(-error), ret, iom_errmsg());
-		ck_assert_msg(*iom_errmsg(), "%s, call %u: no sentence", step->name, n);
-		step->failed(step->run, &before);
-	} else if (step->worked) {
-		step->worked();
-	} else {
-		ck_assert_works();
-	}
-	tear_down();
-	return hit;
-}
-
 START_TEST(every_call)
 {
 	const struct step *step = &steps[_i];
-	unsigned int n, least = step->least_calls;
-	size_t i;
+	unsigned int least = step->least_calls;
 
 	if (rig_is("iommufd"))
 		least = step->least_of_iommufd;
@@ -339,50 +277,14 @@ START_TEST(every_call)
 	if (step->prepare == mapped_without_unmap_all && !rig_is("type1"))
 		return;
 	memory = rig_memory(16 * PAGE);
-	for (i = 0; i < ARRAY_SIZE(errors); i++) {
-		for (n = 1; n < MOST_CALLS && fail_nth(step, n, errors[i]); n++)
-			;
-		ck_assert_uint_lt(n, MOST_CALLS);
-		ck_assert_msg(n > least, "%s makes only %u calls", step->name, n - 1);
-	}
+	fail_each_call(step, least);
 }
 END_TEST
 
-/*
- * From the n-th call on nothing works any more: whatever that leaves, no descriptor, memory or mapping
- * outlives the domain.
- */
-static bool fail_from(const struct step *step, unsigned int n, int error)
-{
-	const struct iom_sim_failure failure = { .nth = n, .answer = error, .on = true };
-	bool hit;
-	int ret;
-
-	step->prepare();
-	iom_sim_fail(rig.sim, &failure);
-	ret = step->run();
-	hit = iom_sim_failed(rig.sim);
-	ck_assert_msg(ret >= 0 || is_documented(step, ret), "%s, from call %u on %s: %d, \"%s\"",
-		      step->name, n, strerror(-error), ret, iom_errmsg());
-	if (rig.dom)
-		iom_close(rig.dom);
-	rig.dom = NULL;
-	iom_sim_fail(rig.sim, NULL);
-	tear_down();
-	return hit;
-}
-
 START_TEST(every_call_from)
 {
-	unsigned int n;
-	size_t i;
-
 	memory = rig_memory(16 * PAGE);
-	for (i = 0; i < 3; i++) {
-		for (n = 1; n < MOST_CALLS && fail_from(&steps[_i], n, errors[i]); n++)
-			;
-		ck_assert_uint_lt(n, MOST_CALLS);
-	}
+	fail_from_each_call(&steps[_i]);
 }
 END_TEST
 

@@ -4,11 +4,11 @@
  */
 #include <unistd.h>
 
+#include "tests/unit/batch_rig.h"
 #include "tests/unit/domain_rig.h"
 #include "tests/unit/refused_heap.h"
 #include "tests/unit/runner.h"
 
-#define FOUR_GIB (4 * GIB)
 #define MOST_ALLOCATIONS 300
 
 /* ---- Calls ---------------------------------------------------------------------------------------- */
@@ -51,6 +51,13 @@ static void warm_and_empty(void)
 	ck_assert_ok(rig_open(&rig.dom));
 }
 
+/* Nor is there a node for the tree of spans. */
+static void use_up_nodes(void)
+{
+	while (rig.dom->space.nodes.n_unused)
+		(void)iom_pool_take(&rig.dom->space.nodes);
+}
+
 /* No span is left, so that the next mapping needs another slab; nor a table for where it goes. */
 static void warm_and_full(void)
 {
@@ -59,6 +66,7 @@ static void warm_and_full(void)
 	warm_up();
 	for (i = 1; rig.dom->pool.n_unused; i++)
 		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
+	use_up_nodes();
 }
 
 /* Less than the two spans that a cut may need. */
@@ -71,6 +79,7 @@ static void warm_to_cut(void)
 	ck_assert_ok(map_fixed(memory, 16 * PAGE, FOUR_GIB, NULL));
 	for (i = 16; rig.dom->pool.n_unused > 1; i++)
 		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
+	use_up_nodes();
 }
 
 static int open_another(void)
@@ -120,6 +129,53 @@ static int cut(void)
 	return iom_unmap_range(rig.dom, FOUR_GIB + 4 * PAGE, 4 * PAGE);
 }
 
+/* Two runs of two pages. */
+static struct iom_region batch[4];
+
+static int map_batch(void)
+{
+	struct iom_piece pieces[4];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(pieces); i++)
+		pieces[i] =
+			piece_at(memory + (500 + i + i / 2) * PAGE, PAGE, 1024 * GIB * (1 + i / 2));
+	pieces[1].iova += PAGE;
+	pieces[3].iova += PAGE;
+	return mapv(pieces, ARRAY_SIZE(pieces), IOM_MAP_FIXED, batch);
+}
+
+static void warm_with_batch(void)
+{
+	warm_up();
+	ck_assert_ok(map_batch());
+}
+
+static int unmap_batch(void)
+{
+	return iom_unmapv(rig.dom, batch, ARRAY_SIZE(batch));
+}
+
+/* A part of a run, which is cut at both ends. */
+static void warm_with_batch_to_cut(void)
+{
+	struct iom_piece pieces[4];
+	uint64_t i;
+
+	rig_start_cut(NULL, 4 * PAGE);
+	ck_assert_works();
+	for (i = 0; i < ARRAY_SIZE(pieces); i++)
+		pieces[i] = piece_at(memory + 4 * i * PAGE, 4 * PAGE, FOUR_GIB + 4 * i * PAGE);
+	ck_assert_ok(mapv(pieces, ARRAY_SIZE(pieces), IOM_MAP_FIXED, batch));
+	for (i = 16; rig.dom->pool.n_unused > 1; i++)
+		ck_assert_ok(map_fixed(memory + i * PAGE, PAGE, FOUR_GIB + 2 * i * PAGE, NULL));
+}
+
+static int cut_batch(void)
+{
+	return iom_unmapv(rig.dom, &batch[1], 2);
+}
+
 static const struct {
 	const char *name;
 	void (*prepare)(void);
@@ -131,9 +187,12 @@ static const struct {
 	{ "attach again", warm_and_detached, attach_first, 5 },
 	{ "second attach", warm_up, attach_second, 4 },
 	{ "detach", warm_with_two, detach_second, 2 },
-	{ "map", warm_and_full, map_one, 2 },
+	{ "map", warm_and_full, map_one, 3 },
 	{ "map file", warm_and_full, map_file, 2 },
-	{ "cut", warm_to_cut, cut, 1 },
+	{ "cut", warm_to_cut, cut, 2 },
+	{ "map a batch", warm_and_full, map_batch, 6 },
+	{ "unmap a batch", warm_with_batch, unmap_batch, 1 },
+	{ "cut a batch", warm_with_batch_to_cut, cut_batch, 2 },
 };
 
 /* With the n-th allocation refused; whether there were as many. */

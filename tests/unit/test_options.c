@@ -132,7 +132,13 @@ START_TEST(public_structs_have_no_padding)
 								sizeof(void (*)(void)) +
 								sizeof(void *) + 24);
 	ck_assert_uint_eq(sizeof(struct iom_attach_opts), sizeof(size_t) + 8);
-	ck_assert_uint_eq(sizeof(struct iom_map_opts), sizeof(size_t) + 16 + sizeof(void *));
+	ck_assert_uint_eq(sizeof(struct iom_map_opts), sizeof(size_t) + 16 + sizeof(void *) +
+							       sizeof(void (*)(void)) +
+							       sizeof(void *));
+	ck_assert_uint_eq(sizeof(struct iom_piece), 24);
+	ck_assert_uint_eq(sizeof(struct iom_segment), 24);
+	ck_assert_uint_eq(sizeof(struct iom_sge), 16);
+	ck_assert_uint_eq(sizeof(struct iom_stream_counters), sizeof(size_t) + 6 * 8);
 	ck_assert_uint_eq(sizeof(struct iom_aperture), 32);
 	ck_assert_uint_eq(sizeof(struct iom_region), 48);
 	ck_assert_uint_eq(sizeof(struct iom_counters), sizeof(size_t) + 7 * 8);

@@ -117,6 +117,31 @@ static int map_more(void)
 	return ret ? ret : iom_unmap(rig.dom, &region);
 }
 
+/* Two runs, of pages of two sizes. */
+static int map_batch(void)
+{
+	const struct iom_piece pieces[] = {
+		{ memory + 5 * HUGE, HUGE, 0 },
+		{ memory + 2 * HUGE, HUGE, 0 },
+		{ memory + 3 * HUGE, 2 * HUGE, 0 },
+		{ memory + 7 * HUGE, HUGE, 0 },
+	};
+	unsigned int flags = IOM_MAP_RW | IOM_MAP_ALIAS;
+	struct iom_region regions[ARRAY_SIZE(pieces)];
+	int ret;
+
+	ret = iom_mapv(rig.dom, pieces, ARRAY_SIZE(pieces), flags, NULL, regions);
+	if (ret)
+		return ret;
+	ret = iom_unmapv(rig.dom, regions, ARRAY_SIZE(regions));
+	if (ret) {
+		/* what was refused needs room for its list */
+		countdown = 0;
+		ck_assert_ok(iom_unmapv(rig.dom, regions, ARRAY_SIZE(regions)));
+	}
+	return ret;
+}
+
 /* These need no memory. */
 static int unmap(void)
 {
@@ -142,6 +167,7 @@ static const struct {
 	{ "late group", mapped, attach_second, 18, false },
 	{ "map huge pages", attached, map_huge, 4, true },
 	{ "map for two groups", with_two_groups, map_more, 6, false },
+	{ "map a batch for two groups", with_two_groups, map_batch, 10, false },
 	{ "unmap", with_two_groups, unmap, 0, false },
 	{ "cut", to_cut, cut, 1, false },
 };

@@ -61,7 +61,7 @@ static void check_hit(uint64_t key, uint64_t left, uint64_t expected)
 /* Both ends, the edges of every level in between, and a byte beside each. */
 static void check_mapped(uint64_t key, uint64_t length, uint64_t value)
 {
-	static const uint64_t steps[] = { 4 * KIB, 2 * MIB, GIB, 8 * TIB };
+	static const uint64_t steps[] = { 4 * KIB, 2 * MIB, GIB, 512 * GIB };
 	size_t i;
 
 	check_hit(key, length, value);
@@ -104,12 +104,12 @@ static const struct {
 	{ 0x7f0040000000, GIB, 0x140000000 },
 	{ 0x7f0040000000, 3 * GIB, 0x140200000 },
 	{ 0x7f003fe00000, 4 * GIB, 0x13fe00000 },
-	/* across the end of a table of the third level */
-	{ 0x7ffc0000000, 2 * GIB, 0x40000000 },
-	/* 8 TiB, alike: the top level; and beside it */
-	{ 0x80000000000, 8 * TIB, 0x100000000000 },
-	{ 0x7ffc0000000, 16 * TIB, 0x8ffc0000000 },
-	{ 0x80000000000, 16 * TIB, 0x40000000 },
+	/* across the end of a table of the second level: alike, and not; and of the last, too */
+	{ 0x807fc0000000, 2 * GIB, 0x40000000 },
+	{ 0x807ffffff000, 8 * KIB, 0x40000000 },
+	{ 0x807fffe00000, 4 * MIB, 0x40001000 },
+	/* more than all of one such table */
+	{ 0x807fffe00000, 513 * GIB, 0x40000000 },
 	/* the value, not the key, runs up to 2^64 */
 	{ 0x7f0000000000, GIB, 0xffffffffc0000000 },
 };
@@ -157,11 +157,40 @@ START_TEST(the_last_byte_of_64_bits)
 	iom_radix_withdraw(&radix, last - 4 * GIB + 1, 4 * GIB);
 	ck_assert(is_miss(last));
 	iom_radix_clear(&radix, last - 4 * GIB + 1, 4 * GIB);
+}
+END_TEST
 
-	map(0, UINT64_MAX - 8 * TIB + 1, 0);
-	check_hit(0, UINT64_MAX - 8 * TIB + 1, 0);
-	check_hit(UINT64_MAX - 8 * TIB, 1, UINT64_MAX - 8 * TIB);
-	ck_assert(is_miss(last));
+/* Beyond 57 bits there is a step more; each 2^57 has a table, and so has what is below. */
+START_TEST(beside_and_beyond_57_bits)
+{
+	const uint64_t end = UINT64_C(1) << 57;
+	static const uint64_t values[] = { 0x40000000, 0x40001000 };
+	uint64_t taken, i;
+
+	iom_radix_destroy(&radix);
+	set_up_bits(64);
+	ck_assert(is_miss(end));
+	/* across, alike and not */
+	map(end - GIB, 2 * GIB, values[_i]);
+	check_mapped(end - GIB, 2 * GIB, values[_i]);
+	ck_assert(is_miss(end - GIB - 1));
+	ck_assert(is_miss(end + GIB));
+	/* the same place in each of them */
+	for (i = 0; i < 128; i++)
+		ck_assert_msg(i < 2 || is_miss(i << 57 | 0x5000), "%" PRIu64, i);
+	for (i = 2; i < 128; i++)
+		map(i << 57 | 0x5000, 4 * KIB, i << 20);
+	for (i = 2; i < 128; i++)
+		check_mapped(i << 57 | 0x5000, 4 * KIB, i << 20);
+	ck_assert(is_miss(0x5000));
+	ck_assert_int_eq(iom_radix_claim(&radix, end - 4 * KIB, 4 * KIB, 0, &taken), -EEXIST);
+	ck_assert_int_eq(iom_radix_claim(&radix, end - 2 * GIB, 4 * GIB, 0, &taken), -EEXIST);
+	ck_assert_uint_eq(taken, end - GIB);
+	iom_radix_withdraw(&radix, end - GIB, 2 * GIB);
+	ck_assert(is_miss(end));
+	iom_radix_clear(&radix, end - GIB, 2 * GIB);
+	map(end - GIB, 2 * GIB, values[!_i]);
+	check_mapped(end - GIB, 2 * GIB, values[!_i]);
 }
 END_TEST
 
@@ -184,18 +213,58 @@ END_TEST
 
 /* ---- Size and contiguity ------------------------------------------------------------------------ */
 
-/* 512 GiB that are aligned alike are 512 slots: one table, out of one piece of memory. */
+/* 512 GiB that are aligned alike to 2 MiB are one table, or two. */
 START_TEST(large_pages_are_single_slots)
 {
-	uint64_t value, run;
-
 	map(0x7e8000000000, 512 * GIB, 0x8000000000);
 	ck_assert_uint_le(pages.allocs, 2);
-	ck_assert_int_eq(iom_radix_lookup(&radix, 0x7e8000000000, &value, &run), 0);
-	ck_assert_uint_eq(run, 512 * GIB);
+	map(0x7d0000000000 + 64 * GIB, 512 * GIB, 0x10000200000);
+	ck_assert_uint_le(pages.allocs, 4);
+	ck_assert_uint_le(pages.bytes, 14 * MIB);
+}
+END_TEST
 
-	/* 64 GiB alike to 2 MiB only: 64 tables of the second level more, not 32768 of the first */
-	map(0x7d0000000000, 64 * GIB, 0x10000200000);
+/* Where small mappings were before, a large one has leaves again, and small ones their table. */
+START_TEST(empty_tables_give_way)
+{
+	const uint64_t base = 0x7f0000200000;
+	unsigned int allocs;
+	uint64_t value, run;
+
+	map(base, 4 * KIB, 0);
+	map(base + 2 * MIB + 12 * KIB, 8 * KIB, 0);
+	allocs = pages.allocs;
+	ck_assert_int_eq(iom_radix_claim(&radix, base, 4 * MIB, 0x40000000, &value), -EEXIST);
+	iom_radix_clear(&radix, base, 4 * KIB);
+	ck_assert_int_eq(iom_radix_claim(&radix, base, 4 * MIB, 0x40000000, &value), -EEXIST);
+	ck_assert_uint_eq(value, base + 2 * MIB + 12 * KIB);
+	check_hit(base + 2 * MIB + 12 * KIB, 8 * KIB, 0);
+	iom_radix_clear(&radix, base + 2 * MIB + 12 * KIB, 8 * KIB);
+	ck_assert(is_miss(base));
+
+	/* slots of 4 KiB would tell of less than 4 MiB */
+	map(base, 64 * MIB, 0x40000000);
+	check_mapped(base, 64 * MIB, 0x40000000);
+	ck_assert_int_eq(iom_radix_lookup(&radix, base, &value, &run), 0);
+	ck_assert_uint_eq(run, 64 * MIB);
+	iom_radix_clear(&radix, base, 64 * MIB);
+	ck_assert(is_miss(base + 2 * MIB));
+
+	map(base + 2 * MIB + 4 * KIB, 16 * KIB, 0x1000);
+	check_mapped(base + 2 * MIB + 4 * KIB, 16 * KIB, 0x1000);
+	ck_assert(is_miss(base + 2 * MIB));
+	ck_assert_uint_eq(pages.allocs, allocs);
+}
+END_TEST
+
+/* Few mappings take little memory, and it grows in small steps at first. */
+START_TEST(small_ones_are_small)
+{
+	uint64_t i;
+
+	for (i = 0; i < 256; i++)
+		map(0x7f0000000000 + i * 2 * MIB, 4 * KIB, i * 4 * KIB);
+	ck_assert_uint_le(pages.bytes, 7 * MIB); /* of which 2 and 4 are hardly touched */
 	ck_assert_uint_le(pages.allocs, 3);
 }
 END_TEST
@@ -227,14 +296,13 @@ START_TEST(contiguity_saturates)
 	ck_assert_uint_eq(run, 2 * GIB - 4 * KIB - 0x1fffff);
 	ck_assert_uint_eq(value, 0x403fffff);
 
-	/* 1 GiB slots: 2^28 - 1 units */
+	/* aligned alike to 1 GiB: no more */
 	map(0x10000000000, 2 * TIB, 0x40000000);
 	ck_assert_int_eq(iom_radix_lookup(&radix, 0x10000000000, &value, &run), 0);
-	ck_assert_uint_eq(run, TIB - 4 * KIB);
+	ck_assert_uint_eq(run, 2 * GIB - 4 * KIB);
 }
 END_TEST
 
-/* A neighbour that happens to continue both sides is another mapping. */
 /* ---- Ends that come nearer --------------------------------------------------------------------- */
 
 /*
@@ -276,6 +344,7 @@ START_TEST(shortened)
 }
 END_TEST
 
+/* A neighbour that happens to continue both sides is another mapping. */
 START_TEST(neighbours_are_not_joined)
 {
 	map(0x200000, 2 * MIB, 0x80200000);
@@ -306,8 +375,8 @@ START_TEST(taken_says_where)
 {
 	uint64_t taken;
 
-	map(0x40000000, GIB, 0x40000000); /* a slot of the third level */
-	map(0x90000000, 8 * KIB, 0x3000); /* two of the first */
+	map(0x40000000, GIB, 0x40000000); /* slots of the second level */
+	map(0x90000000, 8 * KIB, 0x3000); /* two of the last */
 	ck_assert_int_eq(iom_radix_claim(&radix, 0xa0000000, 4 * KIB, 0, &taken), 0); /* claimed */
 
 	ck_assert_int_eq(iom_radix_claim(&radix, 0x40000000, 4 * KIB, 0, &taken), -EEXIST);
@@ -334,8 +403,9 @@ END_TEST
 /* With the n-th allocation refused, nothing is claimed, and the same claim works afterwards. */
 START_TEST(claim_without_memory)
 {
-	/* unlike each other: 600 tables of the first level, so three pieces of 1 MiB at least */
-	const uint64_t key = 0x7effc0001000, length = 600 * 2 * MIB, value = 0x123456000;
+	/* unlike each other: 600 tables of the last level, which are not in the first piece all */
+	static const uint64_t keys[] = { 0x7effc0001000, 0x80007effc0001000 };
+	const uint64_t key = keys[_i], length = 600 * 2 * MIB, value = 0x123456000;
 	unsigned int fail, refused = 0;
 	uint64_t taken;
 
@@ -343,15 +413,15 @@ START_TEST(claim_without_memory)
 		int ret;
 
 		iom_radix_destroy(&radix);
-		set_up();
-		map(key - 4 * KIB, 4 * KIB, 0x1000);
+		set_up_bits(64);
+		map(0x7000, 4 * KIB, 0x1000);
 		pages.fail_at = pages.allocs + fail;
 		ret = iom_radix_claim(&radix, key, length, value, &taken);
 		if (!ret)
 			break;
 		ck_assert_int_eq(ret, -ENOMEM);
 		refused++;
-		check_hit(key - 4 * KIB, 4 * KIB, 0x1000);
+		check_hit(0x7000, 4 * KIB, 0x1000);
 		ck_assert(is_miss(key));
 		pages.fail_at = 0;
 		map(key, 4 * KIB, 0x5000);
@@ -382,14 +452,17 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, one_mapping, 0, ARRAY_SIZE(shapes));
 	tcase_add_test(tcase, the_last_byte_of_64_bits);
+	tcase_add_loop_test(tcase, beside_and_beyond_57_bits, 0, 2);
 	tcase_add_test(tcase, keys_too_wide);
 	tcase_add_test(tcase, large_pages_are_single_slots);
+	tcase_add_test(tcase, empty_tables_give_way);
+	tcase_add_test(tcase, small_ones_are_small);
 	tcase_add_test(tcase, contiguity_saturates);
 	tcase_add_loop_test(tcase, shortened, 0, 7);
 	tcase_add_test(tcase, neighbours_are_not_joined);
 	tcase_add_test(tcase, large_after_small);
 	tcase_add_test(tcase, taken_says_where);
-	tcase_add_test(tcase, claim_without_memory);
+	tcase_add_loop_test(tcase, claim_without_memory, 0, 2);
 	tcase_add_test(tcase, init_without_memory);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

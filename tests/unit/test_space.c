@@ -1,56 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The tree of what occupies the IOVA space. */
-#include "lib/space.h"
+#include "tests/unit/refused_heap.h"
 #include "tests/unit/runner.h"
+#include "tests/unit/space_walk.h"
 #include "tests/unit/util.h"
 
 static struct iom_space space;
 
-/* ---- The whole tree, looked at from outside ----------------------------------------------------- */
-
-struct walk {
-	uint64_t end; /* of the last span */
-	size_t n;
-	unsigned int depth;
-};
-
-/* In order; each gap is what lies between, each max_gap the largest below. */
-static uint64_t walk(const struct iom_span *span, unsigned int depth, struct walk *state)
+/* The tree is as it must be, and n spans are in it. */
+static struct space_walk check_tree(size_t n)
 {
-	uint64_t most, right;
+	struct space_walk walk = walk_space(&space);
 
-	if (!span)
-		return 0;
-	most = walk(span->left, depth + 1, state);
-	ck_assert_uint_ge(span->start, state->end);
-	ck_assert_uint_eq(span->gap, span->start - state->end);
-	state->end = span->end;
-	state->n++;
-	if (depth > state->depth)
-		state->depth = depth;
-	right = walk(span->right, depth + 1, state);
-	if (span->gap > most)
-		most = span->gap;
-	if (right > most)
-		most = right;
-	ck_assert_uint_eq(span->max_gap, most);
-	return most;
-}
-
-/* How deep the tree is; n spans are in it besides the sentinel. */
-static unsigned int check_tree(size_t n)
-{
-	struct walk state = { 0 };
-
-	walk(space.root, 1, &state);
-	ck_assert_uint_eq(state.n, n + 1);
-	ck_assert_uint_eq(state.end, IOM_SPACE_END + 1);
-	return state.depth;
+	ck_assert_uint_eq(walk.spans, n);
+	return walk;
 }
 
 static void insert(struct iom_span *span, uint64_t start, uint64_t end)
 {
 	*span = (struct iom_span){ .start = start, .end = end, .state = IOM_SPAN_MAPPED };
+	ck_assert_int_eq(iom_space_reserve(&space, 1), 0);
 	iom_space_insert(&space, span);
 }
 
@@ -68,7 +37,13 @@ static void set_up(void)
 	iom_space_init(&space);
 }
 
-/* ---- By hand ------------------------------------------------------------------------------------ */
+static void tear_down_space(void)
+{
+	iom_space_destroy(&space);
+	check_tree(0);
+}
+
+/* ---- By hand --------------------------------------------------------------------------------- */
 
 START_TEST(empty)
 {
@@ -113,7 +88,7 @@ START_TEST(both_ends)
 	insert(&first, 0, 1);
 	insert(&last, IOM_SPACE_END - 1, IOM_SPACE_END);
 	check_tree(2);
-	ck_assert_uint_eq(space.sentinel.gap, 0);
+	ck_assert(!iom_space_is_free(&space, IOM_SPACE_END - 1, IOM_SPACE_END));
 	ck_assert(fit(0, IOM_SPACE_END, IOM_SPACE_END - 2, 1, 0, &start));
 	ck_assert_uint_eq(start, 1);
 	ck_assert(!fit(0, IOM_SPACE_END, IOM_SPACE_END - 1, 1, 0, &start));
@@ -234,22 +209,239 @@ START_TEST(many_gaps_that_lie_wrong)
 }
 END_TEST
 
-/* Thousands of spans, in order, as a driver makes them: the tree stays shallow. */
-START_TEST(balanced)
+/* Gaps of 8 TiB and more are as large as they are, though no node has the number. */
+START_TEST(gaps_that_are_not_counted)
 {
-	enum {
-		N = 20000
-	};
-	static struct iom_span spans[N];
+	const uint64_t many = IOM_SPACE_GAP_MANY;
+	struct iom_span a, b, c;
+	uint64_t start;
+
+	insert(&a, many, many + 1);
+	insert(&b, 3 * many, 3 * many + 1);
+	insert(&c, 5 * many, IOM_SPACE_END);
+	check_tree(3);
+	ck_assert(fit(0, IOM_SPACE_END, many - 1, 1, 0, &start));
+	ck_assert_uint_eq(start, 0);
+	ck_assert(fit(0, IOM_SPACE_END, many + 1, 1, 0, &start));
+	ck_assert_uint_eq(start, many + 1);
+	ck_assert(fit(0, IOM_SPACE_END, 2 * many - 1, 1, 0, &start));
+	ck_assert_uint_eq(start, many + 1);
+	ck_assert(!fit(0, IOM_SPACE_END, 2 * many, 1, 0, &start));
+	ck_assert(iom_space_is_free(&space, many + 1, 3 * many));
+	ck_assert(!iom_space_is_free(&space, many + 1, 3 * many + 1));
+	iom_space_remove(&space, &b);
+	check_tree(2);
+	ck_assert(fit(0, IOM_SPACE_END, 4 * many - 1, 1, 0, &start));
+	ck_assert_uint_eq(start, many + 1);
+	ck_assert(!fit(0, IOM_SPACE_END, 4 * many, 1, 0, &start));
+	insert(&b, 3 * many, 3 * many + 1);
+	check_tree(3);
+	ck_assert(!fit(0, IOM_SPACE_END, 2 * many, 1, 0, &start));
+}
+END_TEST
+
+/* ---- Many ------------------------------------------------------------------------------------ */
+
+enum {
+	N = 8000
+};
+static struct iom_span spans[N];
+
+/* In which order spans come and go. */
+enum order {
+	ASCENDING,
+	DESCENDING,
+	RANDOM,
+	BY_TURNS, /* at two places */
+	ORDERS,
+};
+
+static void list_places(enum order order, uint64_t *places, size_t n)
+{
+	uint64_t random = random_start();
+	size_t i, j;
+
+	for (i = 0; i < n; i++)
+		places[i] = order == DESCENDING ? n - 1 - i : i;
+	for (i = 0; order == BY_TURNS && i < n; i++)
+		places[i] = i % 2 ? n - 1 - i / 2 : i / 2;
+	for (i = n - 1; order == RANDOM && i; i--) {
+		uint64_t place = places[i];
+
+		j = random_below(&random, i + 1);
+		places[i] = places[j];
+		places[j] = place;
+	}
+}
+
+/* As a driver makes them, up or down, with something behind: no other leaf is touched again. */
+START_TEST(runs_leave_nodes_fuller)
+{
+	struct iom_span behind;
 	size_t i;
 
+	insert(&behind, 2 * N, 2 * N + 1);
 	for (i = 0; i < N; i++)
 		insert(&spans[i], 2 * i, 2 * i + 1);
-	/* in expectation about 2 ln N = 20 on average, 35 at most */
-	ck_assert_uint_lt(check_tree(N), 80);
-	for (i = 0; i < N; i += 2)
+	ck_assert_uint_le(check_tree(N + 1).leaves, N / (IOM_SPACE_FANOUT * 3 / 4 + 1) + 1);
+	for (i = 0; i < N; i++)
 		iom_space_remove(&space, &spans[i]);
-	ck_assert_uint_lt(check_tree(N / 2), 80);
+	for (i = N; i-- > 0;)
+		insert(&spans[i], 2 * i, 2 * i + 1);
+	ck_assert_uint_le(check_tree(N + 1).leaves, N / (IOM_SPACE_FANOUT * 3 / 4 + 1) + 1);
+}
+END_TEST
+
+/* In any order, what is left is in no more nodes than so few can need, and at last in none. */
+START_TEST(emptied)
+{
+	static uint64_t places[N];
+	size_t i;
+
+	list_places(ASCENDING, places, N);
+	for (i = 0; i < N; i++)
+		insert(&spans[i], 3 * places[i], 3 * places[i] + 2);
+	list_places((enum order)_i, places, N);
+	for (i = 0; i < N; i++) {
+		iom_space_remove(&space, &spans[places[i]]);
+		if (i % 97 == 0 || i + 100 > N) {
+			struct space_walk walk = check_tree(N - 1 - i);
+
+			ck_assert_uint_le(walk.nodes, 2 + 4 * walk.spans / IOM_SPACE_FANOUT);
+		}
+	}
+	ck_assert_uint_eq(space.height, 0);
+	ck_assert(iom_space_is_free(&space, 0, IOM_SPACE_END));
+}
+END_TEST
+
+/* ---- Reserving ------------------------------------------------------------------------------- */
+
+/* So that no more nodes are there than n. */
+static void drain(size_t n)
+{
+	while (space.nodes.n_unused > n) {
+		(void)iom_pool_take(&space.nodes);
+		space.nodes.n--; /* as if it had never been */
+	}
+}
+
+static void reserve_and_insert(const uint64_t *places, size_t from, size_t n)
+{
+	size_t i, chunk;
+
+	drain(0);
+	ck_assert_int_eq(iom_space_reserve(&space, n), 0);
+	chunk = space.nodes.n;
+	for (i = from; i < from + n; i++) {
+		spans[i] = (struct iom_span){ .start = 3 * places[i], .end = 3 * places[i] + 1 };
+		iom_space_insert(&space, &spans[i]);
+		ck_assert_uint_le(space.nodes.n_unused, chunk);
+	}
+	ck_assert_uint_eq(space.nodes.n, chunk);
+}
+
+START_TEST(reserved_is_enough)
+{
+	static const size_t lots[] = { 1, 2, 3, 10, 63, 64, 65, 66, 100, 500, 1500, 4000 };
+	static uint64_t places[N];
+	size_t i, from = 0;
+
+	list_places((enum order)_i, places, N);
+	for (i = 0; i < ARRAY_SIZE(lots); i++) {
+		reserve_and_insert(places, from, lots[i]);
+		from += lots[i];
+		check_tree(from);
+	}
+}
+END_TEST
+
+/* One by one, with not a node more than one may need. */
+START_TEST(reserved_one_is_enough)
+{
+	static uint64_t places[N];
+	size_t i;
+
+	list_places((enum order)_i, places, N);
+	for (i = 0; i < N; i++) {
+		drain(space.height + 2);
+		insert(&spans[i], 3 * places[i], 3 * places[i] + 1);
+		ck_assert_uint_le(space.nodes.n_unused, space.nodes.n);
+	}
+	check_tree(N);
+}
+END_TEST
+
+/* What a split leaves nearly full is not split again by each insert that follows. */
+START_TEST(reserved_is_enough_for_swapped_pairs)
+{
+	enum {
+		FIRST = 30,
+		PAIRS = 2000
+	};
+	size_t i;
+
+	for (i = 0; i < FIRST; i++)
+		insert(&spans[i], 3 * i, 3 * i + 1);
+	drain(0);
+	ck_assert_int_eq(iom_space_reserve(&space, PAIRS), 0);
+	for (i = FIRST; i < FIRST + PAIRS; i++) {
+		spans[i] = (struct iom_span){ .start = 3 * (i ^ 1), .end = 3 * (i ^ 1) + 1 };
+		iom_space_insert(&space, &spans[i]);
+		ck_assert_uint_le(space.nodes.n_unused, space.nodes.n);
+	}
+	check_tree(FIRST + PAIRS);
+}
+END_TEST
+
+/* The worst: every leaf gets more than it has room for. */
+START_TEST(full_leaves_all_split)
+{
+	enum {
+		FULL = N / 2
+	};
+	static struct iom_span more[FULL / 3];
+	const size_t n = ARRAY_SIZE(more);
+	size_t i, nodes;
+
+	for (i = 0; i < FULL; i++)
+		insert(&spans[i], 3 * i, 3 * i + 1);
+	nodes = check_tree(FULL).nodes;
+	drain(0);
+	ck_assert_int_eq(iom_space_reserve(&space, n), 0);
+	for (i = 0; i < n; i++) {
+		uint64_t at = 9 * ((i * 37) % n);
+
+		more[i] = (struct iom_span){ .start = at + 1, .end = at + 2 };
+		iom_space_insert(&space, &more[i]);
+	}
+	ck_assert_uint_gt(check_tree(FULL + n).nodes, nodes * 18 / 10);
+}
+END_TEST
+
+START_TEST(reserve_refused)
+{
+	struct iom_span last;
+	uint64_t i;
+
+	for (i = 0; i < N; i++) {
+		int ret;
+
+		drain(0);
+		refused = false;
+		countdown = 1;
+		ret = iom_space_reserve(&space, 1 + i % 70);
+		countdown = 0;
+		ck_assert(refused);
+		ck_assert_int_eq(ret, -ENOMEM);
+		if (i % 1000 == 0)
+			check_tree(i);
+		insert(&spans[i], 5 * i, 5 * i + 2);
+	}
+	check_tree(N);
+	ck_assert_int_eq(iom_space_reserve(&space, SIZE_MAX / 4096), -ENOMEM);
+	insert(&last, 5 * i, 5 * i + 2);
+	check_tree(N + 1);
 }
 END_TEST
 
@@ -258,7 +450,7 @@ int main(void)
 	Suite *suite = suite_create("space");
 	TCase *tcase = tcase_create("space");
 
-	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_checked_fixture(tcase, set_up, tear_down_space);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, empty);
 	tcase_add_test(tcase, the_whole_space);
@@ -267,7 +459,14 @@ int main(void)
 	tcase_add_test(tcase, alignment_and_phase);
 	tcase_add_test(tcase, bounds_cut_gaps);
 	tcase_add_test(tcase, many_gaps_that_lie_wrong);
-	tcase_add_test(tcase, balanced);
+	tcase_add_test(tcase, gaps_that_are_not_counted);
+	tcase_add_test(tcase, runs_leave_nodes_fuller);
+	tcase_add_loop_test(tcase, emptied, 0, ORDERS);
+	tcase_add_loop_test(tcase, reserved_is_enough, 0, ORDERS);
+	tcase_add_loop_test(tcase, reserved_one_is_enough, 0, ORDERS);
+	tcase_add_test(tcase, reserved_is_enough_for_swapped_pairs);
+	tcase_add_test(tcase, full_leaves_all_split);
+	tcase_add_test(tcase, reserve_refused);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

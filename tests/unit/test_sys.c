@@ -193,7 +193,8 @@ END_TEST
 
 START_TEST(pages)
 {
-	const size_t length = 16 * MIB;
+	/* of small pages, and of huge ones */
+	const size_t length = _i ? 2 * IOM_SYS_DENSE : 2 * MIB;
 	uint64_t *words;
 	void *p = NULL;
 	int status;
@@ -324,7 +325,7 @@ int main(void)
 	tcase_add_test(tcase, text);
 	tcase_add_test(tcase, links);
 	tcase_add_test(tcase, folders);
-	tcase_add_test(tcase, pages);
+	tcase_add_loop_test(tcase, pages, 0, 2);
 	tcase_add_test(tcase, mapped_files);
 	tcase_add_test(tcase, what_files_are);
 	suite_add_tcase(suite, tcase);

@@ -156,6 +156,41 @@ START_TEST(after_unmap)
 }
 END_TEST
 
+/* IOVAs of windows on POWER: the tables have a step more for these. */
+START_TEST(beyond_57_bits)
+{
+	static const uint64_t iovas[] = { UINT64_C(1) << 57, UINT64_C(1) << 59, -PAGE };
+	uint64_t run = 78, taken;
+	void *va = &rig;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(iovas); i++) {
+		ck_assert_int_eq(iom_iova_to_va(rig.dom, iovas[i], 1, &va, &run), -ENOENT);
+		ck_assert_ptr_eq(va, &rig);
+		ck_assert_uint_eq(run, 78);
+	}
+	for (i = 0; i < ARRAY_SIZE(iovas); i++) {
+		uint64_t value = (uintptr_t)memory + i * PAGE;
+
+		ck_assert_int_eq(iom_radix_claim(&rig.dom->by_iova, iovas[i], PAGE, value, &taken),
+				 0);
+		iom_radix_publish(&rig.dom->by_iova, iovas[i], PAGE, value);
+	}
+	for (i = 0; i < ARRAY_SIZE(iovas); i++) {
+		ck_assert_int_eq(iom_iova_to_va(rig.dom, iovas[i] + 5, PAGE, &va, &run), 0);
+		ck_assert_ptr_eq(va, memory + i * PAGE + 5);
+		ck_assert_uint_eq(run, PAGE - 5);
+		ck_assert_int_eq(iom_iova_to_va(rig.dom, iovas[i] + 5, 7, &va, &run), 0);
+		ck_assert_uint_eq(run, 7);
+		ck_assert_int_eq(iom_iova_to_va(rig.dom, iovas[i], 0, &va, &run), -EINVAL);
+		ck_assert_int_eq(iom_iova_to_va(rig.dom, iovas[i] - 1, 1, &va, &run), -ENOENT);
+	}
+	/* what the same tables would say of an address so wide, if there were one */
+	ck_assert_int_eq(iom_translate(rig.dom, (void *)(uintptr_t)iovas[0], 1, &taken, &run),
+			 -ENOENT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("translate");
@@ -171,6 +206,7 @@ int main(void)
 	if (!rig_is_power())
 		tcase_add_test(tcase, pages_of_64_kib);
 	tcase_add_test(tcase, after_unmap);
+	tcase_add_test(tcase, beyond_57_bits);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

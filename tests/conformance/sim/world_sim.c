@@ -142,6 +142,11 @@ uint64_t world_locked(void)
 	return iom_sim_locked_bytes(sim);
 }
 
+uint64_t world_working_set(void)
+{
+	return 1024u << 20;
+}
+
 /* What is larger than this is this again and again. */
 #define HUGE_MEMORY (64u << 20)
 

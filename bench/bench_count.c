@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Instructions of the hot functions, with the loop around them; see count.c. */
+#include <stdlib.h>
+
+#include "groups.h"
+#include "world.h"
+
+#define PIECE (2 * MIB)
+#define BASE (UINT64_C(1) << 44)
+#define DECLARED (UINT64_C(1) << 45)
+#define PIECES 1000
+#define OPS 10000
+#define IO 4096
+
+#define PAIR_AT_MOST 1500
+
+#define PLACES 1024 /* a power of two: little is spent on the next one */
+
+/* Many pieces mapped, as many declared, and a stream; and pages of each, here and there. */
+struct hot {
+	struct bench_world *world;
+	struct iom_stream *stream;
+	struct iom_region regions[PIECES];
+	void *mapped[PLACES], *declared[PLACES];
+	iom_iova_t iovas[PLACES];
+};
+
+static struct hot *new_hot(const char *backend, const char **real_backend)
+{
+	const struct bench_world_opts opts = { .backend = backend };
+	struct hot *hot = calloc(1, sizeof(*hot));
+	struct iom_memory *memory;
+	size_t i;
+
+	if (!hot)
+		bench_fail("no memory");
+	hot->world = bench_world_new(&opts);
+	for (i = 0; i < PIECES; i++)
+		bench_check(iom_map(hot->world->dom, (void *)(uintptr_t)(BASE + i * PIECE), PIECE,
+				    IOM_MAP_RW, NULL, &hot->regions[i]),
+			    "iom_map");
+	bench_check(iom_memory_add(hot->world->dom, (void *)(uintptr_t)DECLARED, PIECES * PIECE,
+				   IOM_MAP_RW, &memory),
+		    "iom_memory_add");
+	bench_check(iom_stream_open(hot->world->dom, &hot->stream), "iom_stream_open");
+	for (i = 0; i < PLACES; i++) {
+		uint64_t piece = i % PIECES, offset = i * 377 % (PIECE / IO) * IO;
+
+		hot->mapped[i] = (void *)(uintptr_t)(BASE + piece * PIECE + offset);
+		hot->declared[i] = (void *)(uintptr_t)(DECLARED + piece * PIECE + offset);
+		hot->iovas[i] = hot->regions[piece].iova + offset;
+	}
+	*real_backend = bench_world_backend(hot->world);
+	return hot;
+}
+
+static void *by_type1(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("type1", backend);
+}
+
+static void *by_iommufd(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("iommufd", backend);
+}
+
+static uint64_t translate(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+	uint64_t i, contiguous;
+	iom_iova_t iova;
+
+	for (i = 0; i < ops; i++) {
+		iom_translate(hot->world->dom, hot->mapped[i % PLACES], IO, &iova, &contiguous);
+		bench_use(iova);
+	}
+	return ops;
+}
+
+static uint64_t iova_to_va(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+	uint64_t i, contiguous;
+	void *va;
+
+	for (i = 0; i < ops; i++) {
+		iom_iova_to_va(hot->world->dom, hot->iovas[i % PLACES], IO, &va, &contiguous);
+		bench_use((uintptr_t)va);
+	}
+	return ops;
+}
+
+static uint64_t stream(struct hot *hot, void *const places[PLACES], uint64_t ops)
+{
+	struct iom_segment segments[2];
+	uint64_t i;
+	int n;
+
+	for (i = 0; i < ops; i++) {
+		n = iom_dma_map(hot->stream, places[i % PLACES], IO, IOM_MAP_RW, segments,
+				ARRAY_SIZE(segments));
+		if (n < 1 || iom_dma_unmap(hot->stream, segments, (size_t)n) < 0)
+			bench_fail("a stream's pair");
+	}
+	return ops;
+}
+
+static uint64_t stream_mapped(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+
+	return stream(hot, hot->mapped, ops);
+}
+
+static uint64_t stream_cached(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+
+	return stream(hot, hot->declared, ops);
+}
+
+static void *by_warm_type1(struct bench *b, const char **backend)
+{
+	struct hot *hot = by_type1(b, backend);
+
+	stream_cached(hot, PLACES);
+	return hot;
+}
+
+/* In no order that a tree would like. */
+static uint64_t map_unmap(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+	struct iom_region *region;
+	uint64_t i;
+
+	for (i = 0; i < ops; i++) {
+		region = &hot->regions[i * 377 % PIECES];
+		if (iom_unmap(hot->world->dom, region) < 0 ||
+		    iom_map(hot->world->dom, region->va, PIECE, IOM_MAP_RW, NULL, region) < 0)
+			bench_fail("map and unmap: %s", iom_errmsg());
+	}
+	return ops;
+}
+
+static void run(struct bench *b)
+{
+	static const struct bench_counted rows[] = {
+		{ "instructions/iom_translate", by_type1, translate, OPS, 0 },
+		{ "instructions/iom_iova_to_va", by_type1, iova_to_va, OPS, 0 },
+		{ "instructions/stream pair, mapped", by_type1, stream_mapped, OPS, 0 },
+		{ "instructions/stream pair, cached", by_warm_type1, stream_cached, OPS, 0 },
+		{ "instructions/map+unmap/type1", by_type1, map_unmap, OPS, PAIR_AT_MOST },
+		{ "instructions/map+unmap/iommufd", by_iommufd, map_unmap, OPS, PAIR_AT_MOST },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		bench_count_instructions(b, &rows[i]);
+}
+
+const struct bench_group bench_group_count = {
+	"count", "Instructions of the hot functions, the loop around them included; 1000 mappings",
+	run
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libdpdk's books of external memory, as a reference, in an environment without devices, huge pages
+ * or files.  Addresses need not be memory.
+ */
+#ifndef BENCH_DPDK_H
+#define BENCH_DPDK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How many areas it has room for. */
+#define BENCH_DPDK_AREAS 100
+
+/* NULL: it runs, since now or before; or why it does not. */
+const char *bench_dpdk_start(void);
+
+/* An area of n pages, whose IOVAs are offset from its addresses. */
+void bench_dpdk_add(uint64_t va, size_t n, uint64_t page, uint64_t offset);
+void bench_dpdk_remove(uint64_t va, size_t n, uint64_t page);
+
+/* The IOVA of va; UINT64_MAX: it is in none. */
+uint64_t bench_dpdk_find(uint64_t va);
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The short way to map, for what nearly every map is: some memory, anywhere, without options, where
+ * the backend takes all memory alike.  Its steps are those of the general way, less what there is
+ * for batches, files, granules, apertures yet to be made and the like.
+ */
+#include <errno.h>
+
+#include "error.h"
+#include "map_steps.h"
+
+/* Whether the arguments are in order, and nothing is to be done for them before or afterwards. */
+static bool is_plain(const struct iom_domain *dom, uintptr_t va, uint64_t length,
+		     unsigned int flags)
+{
+	return va && length && length < IOM_POPULATE_LEAST && length - 1 <= UINT64_MAX - va &&
+	       flags && !(flags & ~IOM_MAP_RW) &&
+	       !__atomic_load_n(&dom->cache.granules, __ATOMIC_RELAXED);
+}
+
+/* The same of what depends on the devices that are attached now. */
+static bool is_plain_here(const struct iom_domain *dom, uintptr_t va, uint64_t length)
+{
+	return dom->devices && !dom->granule && !iom_needs_backing(dom) &&
+	       !dom->backend->ops->wants_aperture && !((va | length) & (dom->page_size - 1));
+}
+
+/* Choose an IOVA and occupy it; the span, or NULL, with the error in *err. */
+static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *place,
+				unsigned int flags, int *err)
+{
+	struct iom_span *span;
+	uint64_t start;
+
+	if (iom_spans_reserve(dom, 1) < 0) {
+		*err = iom_error(-ENOMEM, "no memory for a mapping");
+		return NULL;
+	}
+	*err = iom_map_choose(dom, place, place->backing, &start);
+	if (!*err)
+		*err = iom_map_check_entries(dom, 1);
+	if (*err < 0)
+		return NULL;
+	span = iom_pool_take(&dom->pool);
+	*span = (struct iom_span){
+		.start = start,
+		.end = start + (place->length >> IOM_UNIT_SHIFT),
+		.va = place->va,
+		.flags = flags,
+		.backing = place->backing,
+		.state = IOM_SPAN_CHANGING,
+		.generation = iom_take_generations(1),
+	};
+	*err = iom_span_claim(dom, span);
+	if (*err < 0) {
+		iom_pool_give(&dom->pool, span);
+		return NULL;
+	}
+	iom_space_insert(&dom->space, span);
+	return span;
+}
+
+/* The kernel has answered.  The table lock is held. */
+static void settle(struct iom_domain *dom, struct iom_span *span, int ret, bool left)
+{
+	if (!ret)
+		iom_span_publish(dom, span);
+	else if (left)
+		iom_span_quarantine(dom, span);
+	else
+		iom_span_release(dom, span);
+	iom_tell_settled(dom);
+}
+
+/* topology is held. */
+static int map(struct iom_domain *dom, const struct iom_place *place, unsigned int flags,
+	       struct iom_region *region)
+{
+	struct iom_backend_map map;
+	struct iom_span *span;
+	bool left = false;
+	int ret;
+
+	pthread_mutex_lock(&dom->table);
+	span = reserve(dom, place, flags, &ret);
+	pthread_mutex_unlock(&dom->table);
+	if (!span)
+		return ret;
+	map = iom_span_map(span);
+	map.backing = span->backing;
+	ret = iom_backend_map(dom, &map, &left);
+	if (!ret && region)
+		*region = (struct iom_region){
+			.va = (void *)span->va,
+			.iova = map.iova,
+			.length = map.length,
+			.delta = map.iova - span->va,
+			.generation = span->generation,
+			.flags = flags,
+		};
+	pthread_mutex_lock(&dom->table);
+	settle(dom, span, ret, left);
+	pthread_mutex_unlock(&dom->table);
+	return ret;
+}
+
+int iom_map_short(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
+		  struct iom_region *region)
+{
+	struct iom_place place = { .va = va, .length = length };
+	int ret = -EAGAIN;
+
+	if (!is_plain(dom, va, length, flags))
+		return -EAGAIN;
+	pthread_rwlock_rdlock(&dom->topology);
+	if (is_plain_here(dom, va, length)) {
+		place.backing = dom->coarsest;
+		place.limit = dom->reach;
+		ret = map(dom, &place, flags, region);
+	}
+	pthread_rwlock_unlock(&dom->topology);
+	/* what streams have mapped meanwhile may be in the way */
+	if ((ret == -ENOSPC || ret == -ENOMEM) && iom_cache_is_used(&dom->cache))
+		return -EAGAIN;
+	return ret;
+}
