@@ -18,6 +18,14 @@ void dma_space_init(struct dma_space *space, struct iom_domain *domain)
 	space->high = 0;
 }
 
+void dma_space_note(struct dma_space *space, iom_iova_t iova, uint64_t length)
+{
+	if (iova < space->low)
+		space->low = iova;
+	if (iova + (length - 1) > space->high)
+		space->high = iova + (length - 1);
+}
+
 /* The IOMMU's smallest page may be larger than the processor's, and the other way round. */
 static uint64_t granule(const struct dma_space *space)
 {
@@ -108,12 +116,12 @@ static int check_memory(uint64_t length, bool huge)
 	return 0;
 }
 
-int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
-	      struct dma_memory *memory)
+/* What is to be mapped, or declared; 0 or a negative errno and a sentence. */
+static int reserve(const struct dma_space *space, uint64_t length, bool huge,
+		   struct dma_memory *memory)
 {
 	uint64_t huge_page = huge ? meminfo_kib("Hugepagesize:") << 10 : 0;
 	uint64_t unit = granule(space);
-	struct iom_region region;
 	void *va;
 	int ret;
 
@@ -130,24 +138,45 @@ int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool
 	if (va == MAP_FAILED)
 		return no_memory(errno, length, huge_page);
 
-	/*
-	 * mmap() has zeroed it.  Written once more so that the pages are there, large ones where the system
-	 * has them, before the kernel pins them: that is quicker, and nothing else depends on it.
-	 */
-	memset(va, 0, length);
+	*memory = (struct dma_memory){ .va = va, .length = length };
+	return 0;
+}
 
-	ret = iom_map(space->domain, va, length, flags, NULL, &region);
+int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
+	      struct dma_memory *memory)
+{
+	struct dma_memory new;
+	int ret;
+
+	ret = reserve(space, length, huge, &new);
+	if (ret < 0)
+		return ret;
+
+	/* The library has the pages made, large ones where the system has them, before it maps them. */
+	ret = iom_map(space->domain, new.va, new.length, flags, NULL, &new.region);
 	if (ret < 0) {
-		munmap(va, length);
+		munmap(new.va, new.length);
 		return fail(ret, "%s", iom_errmsg());
 	}
+	dma_space_note(space, new.region.iova, new.length);
+	*memory = new;
+	return 0;
+}
 
-	if (region.iova < space->low)
-		space->low = region.iova;
-	if (region.iova + (length - 1) > space->high)
-		space->high = region.iova + (length - 1);
-	memory->va = va;
-	memory->region = region;
+int dma_declare(struct dma_space *space, uint64_t length, bool huge, struct dma_memory *memory)
+{
+	struct dma_memory new;
+	int ret;
+
+	ret = reserve(space, length, huge, &new);
+	if (ret < 0)
+		return ret;
+	ret = iom_memory_add(space->domain, new.va, new.length, IOM_MAP_RW, &new.declared);
+	if (ret < 0) {
+		munmap(new.va, new.length);
+		return fail(ret, "%s", iom_errmsg());
+	}
+	*memory = new;
 	return 0;
 }
 
@@ -158,11 +187,12 @@ int dma_free(struct dma_space *space, struct dma_memory *memory)
 	if (!memory->va)
 		return 0;
 
-	ret = iom_unmap(space->domain, &memory->region);
+	ret = memory->declared ? iom_memory_remove(memory->declared)
+			       : iom_unmap(space->domain, &memory->region);
 	if (ret < 0)
 		return fail(ret, "%s", iom_errmsg());
 
-	munmap(memory->va, memory->region.length);
+	munmap(memory->va, memory->length);
 	memset(memory, 0, sizeof(*memory));
 	return 0;
 }

@@ -21,7 +21,9 @@ struct dma_space {
 /* One piece.  All members zero: none. */
 struct dma_memory {
 	void *va;
-	struct iom_region region;
+	uint64_t length;
+	struct iom_region region;    /* if it is mapped */
+	struct iom_memory *declared; /* if it is declared */
 };
 
 void dma_space_init(struct dma_space *space, struct iom_domain *domain);
@@ -39,6 +41,12 @@ uint64_t dma_spare_memory(void);
  */
 int dma_alloc(struct dma_space *space, uint64_t length, unsigned int flags, bool huge,
 	      struct dma_memory *memory);
+
+/* The same of memory that is declared for streams, in both directions, and not mapped. */
+int dma_declare(struct dma_space *space, uint64_t length, bool huge, struct dma_memory *memory);
+
+/* IOVAs that the device was given besides. */
+void dma_space_note(struct dma_space *space, iom_iova_t iova, uint64_t length);
 
 /*
  * Unmap and free memory that the device does not use any more.  If the kernel refuses to unmap, the

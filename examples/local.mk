@@ -4,6 +4,8 @@
 example_programs = %D%/nvme_poll %D%/vmm_replay
 
 %C%_nvme_poll_SOURCES = \
+	%D%/args.c \
+	%D%/args.h \
 	%D%/dma_memory.c \
 	%D%/dma_memory.h \
 	%D%/nvme.h \
@@ -15,6 +17,8 @@ example_programs = %D%/nvme_poll %D%/vmm_replay
 	%D%/nvme_queue.c \
 	%D%/nvme_spec.h \
 	%D%/nvme_status.c \
+	%D%/poll_buffers.c \
+	%D%/poll_buffers.h \
 	%D%/poll_options.c \
 	%D%/poll_options.h \
 	%D%/poll_pattern.c \
@@ -34,6 +38,8 @@ example_programs = %D%/nvme_poll %D%/vmm_replay
 %C%_nvme_poll_LDADD = libiommu.la
 
 %C%_vmm_replay_SOURCES = \
+	%D%/args.c \
+	%D%/args.h \
 	%D%/edu.c \
 	%D%/edu.h \
 	%D%/sentence.c \

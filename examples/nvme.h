@@ -3,7 +3,7 @@
  * A small NVMe driver in user space, polled, for one namespace of a drive.
  *
  * All DMA memory of its own (queues, PRP lists) comes from a libiommu domain; data buffers are the
- * caller's, mapped into the same domain, and translated for each command.  Calls return 0 or a
+ * caller's, who says for each command at which IOVAs of the same domain its data is.  Calls return 0 or a
  * negative errno, and leave a sentence in fail_sentence().  One thread.
  */
 #ifndef NVME_H
@@ -103,12 +103,12 @@ int nvme_create_queues(struct nvme_ctrl *ctrl, uint16_t count, uint32_t depth, u
 int nvme_close(struct nvme_ctrl *ctrl);
 
 /*
- * Queue a read or a write of blocks at lba, from or to buffer, or a flush (0, 0, NULL).  The drive is
+ * Queue a read or a write of blocks at lba, whose data is in n ranges, or a flush (0, 0, NULL, 0).  The drive is
  * told by nvme_ring(), so that one register write starts many commands.  -EAGAIN, with no sentence, if
  * the queue is full.
  */
 int nvme_submit(struct nvme_queue *queue, enum nvme_io_opcode opcode, uint64_t lba, uint32_t blocks,
-		void *buffer, void *user);
+		const struct iom_sge *data, size_t n, void *user);
 void nvme_ring(struct nvme_queue *queue);
 
 /*
@@ -150,10 +150,10 @@ struct nvme_request *nvme_queue_begin(struct nvme_queue *queue, struct nvme_sqe 
 void nvme_queue_commit(struct nvme_queue *queue, struct nvme_request *request, void *user);
 
 /*
- * nvme_prp.c: describe a buffer for a command: its two PRP entries, in the host's order, and the
- * list behind the second, if one is needed.  The list has as many pages of the given size as
- * nvme_prp_list_pages() says.  -EINVAL if the buffer cannot be described (it is not aligned to 4
- * bytes, or a page of it is not contiguous for the device), or what iom_translate() says.
+ * nvme_prp.c: describe data for a command: its two PRP entries, in the host's order, and the list
+ * behind the second, if one is needed.  The list has as many pages of the given size as
+ * nvme_prp_list_pages() says.  -EINVAL if it cannot be described: it is not aligned to 4 bytes, or a
+ * page of it is not contiguous for the device.
  */
 struct nvme_prp {
 	uint64_t prp1;
@@ -161,8 +161,8 @@ struct nvme_prp {
 };
 
 uint32_t nvme_prp_list_pages(uint32_t page, uint64_t length);
-int nvme_prp_build(const struct iom_domain *domain, uint32_t page, const void *buffer,
-		   uint64_t length, le64 *list, iom_iova_t list_iova, struct nvme_prp *prp);
+int nvme_prp_build(uint32_t page, const struct iom_sge *sges, size_t n, le64 *list,
+		   iom_iova_t list_iova, struct nvme_prp *prp);
 
 /* nvme_ctrl.c: time for deadlines */
 uint64_t nvme_now_ms(void);

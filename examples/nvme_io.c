@@ -11,8 +11,8 @@
 
 #define MAX_BLOCKS 65536u /* NLB has 16 bits */
 
-static int describe(struct nvme_queue *queue, struct nvme_request *request, const void *buffer,
-		    uint64_t length, struct nvme_sqe *sqe)
+static int describe(struct nvme_queue *queue, struct nvme_request *request,
+		    const struct iom_sge *data, size_t n, struct nvme_sqe *sqe)
 {
 	iom_iova_t list_iova = 0;
 	struct nvme_prp prp;
@@ -21,11 +21,12 @@ static int describe(struct nvme_queue *queue, struct nvme_request *request, cons
 	if (request->prp_list)
 		list_iova = dma_iova(&queue->prp_memory, request->prp_list);
 
-	ret = nvme_prp_build(queue->ctrl->space->domain, queue->ctrl->page, buffer, length,
-			     request->prp_list, list_iova, &prp);
+	ret = nvme_prp_build(queue->ctrl->page, data, n, request->prp_list, list_iova, &prp);
 	if (ret < 0)
-		return fail(ret, "the device cannot be given the %llu bytes at %p: %s",
-			    (unsigned long long)length, buffer, strerror(-ret));
+		return fail(ret,
+			    "the data at IOVA 0x%llx, in %zu ranges, cannot be described to the "
+			    "drive, whose pages are %u bytes: %s",
+			    (unsigned long long)data->iova, n, queue->ctrl->page, strerror(-ret));
 
 	sqe->prp1 = htole64(prp.prp1);
 	sqe->prp2 = htole64(prp.prp2);
@@ -33,17 +34,21 @@ static int describe(struct nvme_queue *queue, struct nvme_request *request, cons
 }
 
 int nvme_submit(struct nvme_queue *queue, enum nvme_io_opcode opcode, uint64_t lba, uint32_t blocks,
-		void *buffer, void *user)
+		const struct iom_sge *data, size_t n, void *user)
 {
 	uint64_t length = (uint64_t)blocks * queue->ctrl->lba_size;
+	uint64_t given = 0;
 	struct nvme_request *request;
 	struct nvme_sqe *sqe;
 	int ret;
 
-	if (blocks > MAX_BLOCKS || length > queue->max_bytes ||
+	for (size_t i = 0; i < n; i++)
+		given += data[i].length;
+	if (blocks > MAX_BLOCKS || length > queue->max_bytes || given != length ||
 	    (opcode != NVME_IO_FLUSH && !blocks))
-		return fail(-EINVAL, "queue %u is not for transfers of %llu bytes", queue->id,
-			    (unsigned long long)length);
+		return fail(-EINVAL,
+			    "queue %u is not for transfers of %llu bytes with %llu of memory",
+			    queue->id, (unsigned long long)length, (unsigned long long)given);
 
 	request = nvme_queue_begin(queue, &sqe);
 	if (!request)
@@ -52,7 +57,7 @@ int nvme_submit(struct nvme_queue *queue, enum nvme_io_opcode opcode, uint64_t l
 	sqe->opcode = (uint8_t)opcode;
 	sqe->nsid = htole32(queue->ctrl->nsid);
 	if (opcode != NVME_IO_FLUSH) {
-		ret = describe(queue, request, buffer, length, sqe);
+		ret = describe(queue, request, data, n, sqe);
 		if (ret < 0)
 			return ret;
 		sqe->cdw10 = htole32((uint32_t)lba);

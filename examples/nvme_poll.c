@@ -164,15 +164,15 @@ int main(int argc, char **argv)
 
 	occupy_descriptors();
 	switch (poll_options_parse(argc, argv, &options)) {
-	case OPTIONS_HELP:
+	case ARGS_HELP:
 		fputs(poll_help, stdout);
 		return close_output();
-	case OPTIONS_VERSION:
+	case ARGS_VERSION:
 		printf("nvme_poll, libiommu %s\n", iom_version());
 		return close_output();
-	case OPTIONS_BAD:
+	case ARGS_BAD:
 		return complain(EXIT_USAGE);
-	case OPTIONS_RUN:
+	case ARGS_RUN:
 		break;
 	}
 

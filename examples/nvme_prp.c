@@ -11,6 +11,18 @@
 
 #include "nvme.h"
 
+/* A command whose data is being described. */
+struct builder {
+	uint32_t page;
+	le64 *list;
+	iom_iova_t list_iova;
+	uint64_t listed; /* places of the list that are taken */
+	uint64_t entries;
+	uint64_t left;   /* bytes that are not described yet */
+	iom_iova_t next; /* where what is described ends */
+	struct nvme_prp prp;
+};
+
 uint32_t nvme_prp_list_pages(uint32_t page, uint64_t length)
 {
 	/* A buffer that begins within a page touches one more than it fills: that one is prp1's. */
@@ -22,56 +34,65 @@ uint32_t nvme_prp_list_pages(uint32_t page, uint64_t length)
 	return (uint32_t)((entries - 1 + places - 2) / (places - 1));
 }
 
-int nvme_prp_build(const struct iom_domain *domain, uint32_t page, const void *buffer,
-		   uint64_t length, le64 *list, iom_iova_t list_iova, struct nvme_prp *prp)
+static void add_entry(struct builder *b, iom_iova_t iova)
 {
-	const uint64_t places = page / sizeof(le64);
-	struct nvme_prp result = { 0, 0 };
-	const char *va = buffer;
-	iom_iova_t iova = 0, next;
-	uint64_t run = 0, more, part, left, i = 0;
-	unsigned int n = 0;
-	int ret;
+	uint64_t places = b->page / sizeof(le64);
 
-	for (left = length; left; left -= part, va += part, iova += part, run -= part, n++) {
-		if (!run) {
-			ret = iom_translate(domain, va, left, &iova, &run);
-			if (ret < 0)
-				return ret;
-		}
-
-		/* Pages are the device's, so it is the IOVA that says where one ends. */
-		part = page - (iova & (page - 1));
-		if (part > left)
-			part = left;
-		while (run < part) {
-			ret = iom_translate(domain, va + run, left - run, &next, &more);
-			if (ret < 0)
-				return ret;
-			if (next != iova + run)
-				return -EINVAL;
-			run += more;
-		}
-
-		if (iova & (n ? page - 1 : 3))
-			return -EINVAL;
-		if (n == 0) {
-			result.prp1 = iova;
-			continue;
-		}
-		if (n == 1 && left <= page) {
-			result.prp2 = iova;
-			continue;
-		}
-
-		result.prp2 = list_iova;
-		if (i % places == places - 1 && left > page) {
-			list[i] = htole64(list_iova + (i + 1) * sizeof(le64));
-			i++;
-		}
-		list[i++] = htole64(iova);
+	switch (b->entries++) {
+	case 0:
+		b->prp.prp1 = iova;
+		return;
+	case 1:
+		b->prp.prp2 = iova;
+		if (b->left <= b->page)
+			return;
 	}
 
-	*prp = result;
+	b->prp.prp2 = b->list_iova;
+	if (b->listed % places == places - 1 && b->left > b->page) {
+		b->list[b->listed] = htole64(b->list_iova + (b->listed + 1) * sizeof(le64));
+		b->listed++;
+	}
+	b->list[b->listed++] = htole64(iova);
+}
+
+/* Pages are the device's, so it is the IOVA that says where one ends. */
+static int add_range(struct builder *b, iom_iova_t iova, uint64_t length)
+{
+	uint64_t part;
+
+	for (; length; length -= part, iova += part) {
+		uint64_t within = iova & (b->page - 1);
+
+		if (b->next & (b->page - 1)) {
+			/* A page is of one piece. */
+			if (iova != b->next)
+				return -EINVAL;
+		} else {
+			if (b->entries ? within : within & 3)
+				return -EINVAL;
+			add_entry(b, iova);
+		}
+		part = b->page - within < length ? b->page - within : length;
+		b->left -= part;
+		b->next = iova + part;
+	}
+	return 0;
+}
+
+int nvme_prp_build(uint32_t page, const struct iom_sge *sges, size_t n, le64 *list,
+		   iom_iova_t list_iova, struct nvme_prp *prp)
+{
+	struct builder b = { .page = page, .list = list, .list_iova = list_iova };
+	int ret;
+
+	for (size_t i = 0; i < n; i++)
+		b.left += sges[i].length;
+	for (size_t i = 0; i < n; i++) {
+		ret = add_range(&b, sges[i].iova, sges[i].length);
+		if (ret < 0)
+			return ret;
+	}
+	*prp = b.prp;
 	return 0;
 }

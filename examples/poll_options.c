@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "poll_options.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <string.h>
-#include <stdlib.h>
+#include <inttypes.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "sentence.h"
 
@@ -40,6 +35,10 @@ const char poll_help[] =
 	"  --span BYTES      how much of the drive is used (default: 64m, or what there is)\n"
 	"  --seed N          what is written depends on it (default: from the clock; printed)\n"
 	"  --hugepages       data buffers from huge pages, of the system's default size\n"
+	"  --foreign[=WHICH] data buffers that are not the poller's, each mapped for as long as its\n"
+	"                    command is under way:\n"
+	"                    malloc    from malloc(), and freed after it (default)\n"
+	"                    declared  parts of memory that libiommu was told of\n"
 	"  --expect-page BYTES, --expect-bytes BYTES\n"
 	"                    the page size of most of the memory that will be mapped, and how much\n"
 	"                    it is: on POWER libiommu makes a DMA window for it\n"
@@ -56,199 +55,41 @@ const char poll_help[] =
 	"Exit status: 0 all is well; 1 the drive, the data or the machine is not; 2 the command line\n"
 	"is not; 130 or 143 after SIGINT or SIGTERM, which end the run in good order.\n";
 
-enum {
-	OPT_DEVICE = 256,
-	OPT_BACKEND,
-	OPT_MODE,
-	OPT_PATTERN,
-	OPT_SECONDS,
-	OPT_BS,
-	OPT_QD,
-	OPT_QUEUES,
-	OPT_OFFSET,
-	OPT_SPAN,
-	OPT_SEED,
-	OPT_HUGEPAGES,
-	OPT_EXPECT_PAGE,
-	OPT_EXPECT_BYTES,
-	OPT_DMA_BITS,
-	OPT_QUIET,
-	OPT_HELP,
-	OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-	{ "device", required_argument, NULL, OPT_DEVICE },
-	{ "backend", required_argument, NULL, OPT_BACKEND },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "pattern", required_argument, NULL, OPT_PATTERN },
-	{ "seconds", required_argument, NULL, OPT_SECONDS },
-	{ "bs", required_argument, NULL, OPT_BS },
-	{ "qd", required_argument, NULL, OPT_QD },
-	{ "queues", required_argument, NULL, OPT_QUEUES },
-	{ "offset", required_argument, NULL, OPT_OFFSET },
-	{ "span", required_argument, NULL, OPT_SPAN },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "hugepages", no_argument, NULL, OPT_HUGEPAGES },
-	{ "expect-page", required_argument, NULL, OPT_EXPECT_PAGE },
-	{ "expect-bytes", required_argument, NULL, OPT_EXPECT_BYTES },
-	{ "dma-bits", required_argument, NULL, OPT_DMA_BITS },
-	{ "quiet", no_argument, NULL, OPT_QUIET },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
-};
-
-static const char *const mode_names[] = {
+static const char *const modes[] = {
 	[POLL_WRITE] = "write",
 	[POLL_READ] = "read",
 	[POLL_VERIFY] = "verify",
+	NULL,
+};
+
+static const char *const orders[] = { "seq", "rand", NULL };
+static const char *const foreign[] = { "malloc", "declared", NULL };
+
+#define TO(member) ARG_FIELD(struct poll_options, member)
+
+static const struct arg args[] = {
+	{ "device", ARG_TEXT, TO(device) },
+	{ "backend", ARG_TEXT, TO(backend) },
+	{ "mode", ARG_WORD, TO(mode), .words = modes },
+	{ "pattern", ARG_WORD, TO(random), .words = orders },
+	{ "seconds", ARG_NUMBER, TO(seconds), .max = MAX_SECONDS },
+	{ "bs", ARG_SIZE, TO(block), .min = 512, .max = MAX_BLOCK },
+	{ "qd", ARG_NUMBER, TO(depth), .min = 1, .max = MAX_DEPTH },
+	{ "queues", ARG_NUMBER, TO(queues), .min = 1, .max = MAX_QUEUES },
+	{ "offset", ARG_SIZE, TO(offset), .max = INT64_MAX },
+	{ "span", ARG_SIZE, TO(span), .min = 512, .max = INT64_MAX },
+	{ "seed", ARG_NUMBER, TO(seed), .max = UINT64_MAX },
+	{ "hugepages", ARG_FLAG, TO(hugepages) },
+	{ "foreign", ARG_WORD, TO(memory), .optional = true, .min = POLL_MALLOC, .words = foreign },
+	{ "expect-page", ARG_SIZE, TO(expect_page), .min = 1, .max = INT64_MAX },
+	{ "expect-bytes", ARG_SIZE, TO(expect_bytes), .min = 1, .max = INT64_MAX },
+	{ "dma-bits", ARG_NUMBER, TO(dma_bits), .min = 12, .max = 64 },
+	{ "quiet", ARG_FLAG, TO(quiet) },
 };
 
 const char *poll_mode_name(enum poll_mode mode)
 {
-	return mode_names[mode];
-}
-
-/* strtoull() alone takes signs and leading space. */
-static int parse_number(const char *text, const char **end, uint64_t *value)
-{
-	unsigned long long number;
-	char *rest;
-
-	if (!isdigit((unsigned char)text[0]))
-		return -EINVAL;
-	errno = 0;
-	number = strtoull(text, &rest, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
-	if (errno)
-		return -errno;
-	*end = rest;
-	*value = number;
-	return 0;
-}
-
-int poll_parse_size(const char *text, uint64_t *bytes)
-{
-	static const char units[] = "kmgt";
-	unsigned int shift = 0;
-	const char *unit, *rest;
-	uint64_t value;
-
-	if (parse_number(text, &rest, &value) < 0)
-		return -EINVAL;
-	if (*rest) {
-		unit = strchr(units, tolower((unsigned char)*rest));
-		if (!unit)
-			return -EINVAL;
-		shift = 10 * (unsigned int)(unit - units + 1);
-		rest++;
-		if (*rest && strcasecmp(rest, "b") != 0 && strcasecmp(rest, "ib") != 0)
-			return -EINVAL;
-	}
-	if (value > UINT64_MAX >> shift)
-		return -EINVAL;
-
-	*bytes = value << shift;
-	return 0;
-}
-
-static int size_option(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *to)
-{
-	uint64_t value;
-
-	if (poll_parse_size(text, &value) < 0)
-		return fail(-EINVAL, "--%s: \"%s\" is not a size such as 4k, 64m or 512", name,
-			    text);
-	if (value < min || value > max)
-		return fail(-EINVAL, "--%s: \"%s\" is not from %llu to %llu bytes", name, text,
-			    (unsigned long long)min, (unsigned long long)max);
-	*to = value;
-	return 0;
-}
-
-static int number_option(const char *name, const char *text, uint64_t min, uint64_t max,
-			 uint64_t *to)
-{
-	const char *rest;
-	uint64_t value;
-
-	if (parse_number(text, &rest, &value) < 0 || *rest || value < min || value > max)
-		return fail(-EINVAL, "--%s: \"%s\" is not a number from %llu to %llu", name, text,
-			    (unsigned long long)min, (unsigned long long)max);
-	*to = value;
-	return 0;
-}
-
-static int mode_option(const char *text, enum poll_mode *mode)
-{
-	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++)
-		if (strcmp(text, mode_names[i]) == 0) {
-			*mode = (enum poll_mode)i;
-			return 0;
-		}
-	return fail(-EINVAL, "--mode: \"%s\" is not write, read or verify", text);
-}
-
-static int pattern_option(const char *text, bool *random)
-{
-	bool is_random = strcmp(text, "rand") == 0;
-
-	if (!is_random && strcmp(text, "seq") != 0)
-		return fail(-EINVAL, "--pattern: \"%s\" is not seq or rand", text);
-	*random = is_random;
-	return 0;
-}
-
-static int take(struct poll_options *options, int option, const char *text)
-{
-	uint64_t value = 0;
-	int ret = 0;
-
-	switch (option) {
-	case OPT_DEVICE:
-		options->device = text;
-		break;
-	case OPT_BACKEND:
-		options->backend = text;
-		break;
-	case OPT_MODE:
-		return mode_option(text, &options->mode);
-	case OPT_PATTERN:
-		return pattern_option(text, &options->random);
-	case OPT_SECONDS:
-		ret = number_option("seconds", text, 0, MAX_SECONDS, &value);
-		options->seconds = (uint32_t)value;
-		break;
-	case OPT_BS:
-		return size_option("bs", text, 512, MAX_BLOCK, &options->block);
-	case OPT_QD:
-		ret = number_option("qd", text, 1, MAX_DEPTH, &value);
-		options->depth = (uint32_t)value;
-		break;
-	case OPT_QUEUES:
-		ret = number_option("queues", text, 1, MAX_QUEUES, &value);
-		options->queues = (uint16_t)value;
-		break;
-	case OPT_OFFSET:
-		return size_option("offset", text, 0, INT64_MAX, &options->offset);
-	case OPT_SPAN:
-		return size_option("span", text, 512, INT64_MAX, &options->span);
-	case OPT_SEED:
-		return number_option("seed", text, 0, UINT64_MAX, &options->seed);
-	case OPT_HUGEPAGES:
-		options->hugepages = true;
-		break;
-	case OPT_EXPECT_PAGE:
-		return size_option("expect-page", text, 1, INT64_MAX, &options->expect_page);
-	case OPT_EXPECT_BYTES:
-		return size_option("expect-bytes", text, 1, INT64_MAX, &options->expect_bytes);
-	case OPT_DMA_BITS:
-		return number_option("dma-bits", text, 12, 64, &options->dma_bits);
-	case OPT_QUIET:
-		options->quiet = true;
-		break;
-	}
-	return ret;
+	return modes[mode];
 }
 
 static uint64_t clock_seed(void)
@@ -267,47 +108,18 @@ static int check(const struct poll_options *options)
 	if (options->mode == POLL_READ && !options->seconds)
 		return fail(-EINVAL, "--seconds: 0 makes no sense with --mode read");
 	if (options->span % options->block)
-		return fail(-EINVAL, "--span: %llu bytes are not a multiple of --bs, %llu bytes",
-			    (unsigned long long)options->span, (unsigned long long)options->block);
+		return fail(-EINVAL,
+			    "--span: %" PRIu64 " bytes are not a multiple of --bs, %" PRIu64
+			    " bytes",
+			    options->span, options->block);
+	if (options->memory == POLL_MALLOC && options->hugepages)
+		return fail(-EINVAL, "--hugepages: malloc() has none, but --foreign=declared may");
 	return 0;
 }
 
-/* getopt's answer is the same for a name that nothing, and one that several options begin with. */
-static int unknown_name(const char *word)
+enum args_result poll_options_parse(int argc, char **argv, struct poll_options *options)
 {
-	size_t length = strcspn(word + 2, "=");
-	char matches[256] = "";
-	size_t used = 0;
-	int count = 0;
-
-	for (const struct option *option = long_options; option->name; option++) {
-		if (strncmp(option->name, word + 2, length) != 0)
-			continue;
-		used += (size_t)snprintf(matches + used, sizeof(matches) - used, "%s--%s",
-					 count++ ? ", " : "", option->name);
-	}
-	if (count < 2)
-		return fail(-EINVAL, "%s: there is no such option; see --help", word);
-	return fail(-EINVAL, "%s is ambiguous: it may be %s", word, matches);
-}
-
-/* getopt's own messages lack the value and go to stderr at once; these are ours. */
-static int unknown(char **argv, int result)
-{
-	const char *word = argv[optind - 1];
-
-	if (result == ':')
-		return fail(-EINVAL, "%s needs a value", word);
-	if (optopt && optopt < OPT_DEVICE)
-		return fail(-EINVAL, "-%c: there is no such option; see --help", optopt);
-	if (optopt)
-		return fail(-EINVAL, "%s: this option takes no value", word);
-	return unknown_name(word);
-}
-
-enum poll_options_result poll_options_parse(int argc, char **argv, struct poll_options *options)
-{
-	int option;
+	enum args_result result;
 
 	*options = (struct poll_options){
 		.mode = POLL_VERIFY,
@@ -318,24 +130,8 @@ enum poll_options_result poll_options_parse(int argc, char **argv, struct poll_o
 		.seed = clock_seed(),
 	};
 
-	optind = 0; /* from the start, also when called again */
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (option == OPT_HELP)
-			return OPTIONS_HELP;
-		if (option == OPT_VERSION)
-			return OPTIONS_VERSION;
-		if (option == '?' || option == ':') {
-			unknown(argv, option);
-			return OPTIONS_BAD;
-		}
-		if (take(options, option, optarg) < 0)
-			return OPTIONS_BAD;
-	}
-	if (optind < argc) {
-		fail(-EINVAL, "%s: what is this? nvme_poll takes options only; see --help",
-		     argv[optind]);
-		return OPTIONS_BAD;
-	}
-	return check(options) < 0 ? OPTIONS_BAD : OPTIONS_RUN;
+	result = args_parse("nvme_poll", args, sizeof(args) / sizeof(args[0]), argc, argv, options);
+	if (result == ARGS_RUN && check(options) < 0)
+		return ARGS_BAD;
+	return result;
 }

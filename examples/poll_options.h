@@ -8,16 +8,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "args.h"
+
 enum poll_mode {
 	POLL_WRITE,
 	POLL_READ,
 	POLL_VERIFY,
 };
 
+/* Where the buffers of commands come from. */
+enum poll_memory {
+	POLL_MAPPED,   /* mapped once, for all of the run */
+	POLL_MALLOC,   /* malloc(), through a stream, for each command */
+	POLL_DECLARED, /* memory that the library was told of, through a stream */
+};
+
 struct poll_options {
 	const char *device;
 	const char *backend; /* NULL: the library chooses */
 	enum poll_mode mode;
+	enum poll_memory memory;
 	bool random;
 	bool hugepages;
 	bool quiet;
@@ -34,18 +44,8 @@ struct poll_options {
 	uint64_t dma_bits;
 };
 
-enum poll_options_result {
-	OPTIONS_RUN,
-	OPTIONS_HELP,
-	OPTIONS_VERSION,
-	OPTIONS_BAD, /* fail_sentence() says which and why */
-};
-
 /* Defaults for what argv does not say; the strings are argv's. */
-enum poll_options_result poll_options_parse(int argc, char **argv, struct poll_options *options);
-
-/* "512", "4k", "64MiB", "1g": bytes, in powers of 1024.  0 or -EINVAL. */
-int poll_parse_size(const char *text, uint64_t *bytes);
+enum args_result poll_options_parse(int argc, char **argv, struct poll_options *options);
 
 const char *poll_mode_name(enum poll_mode mode);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "poll_buffers.h"
 #include "sentence.h"
 
 #define SECOND_NS 1e9
@@ -153,6 +154,9 @@ void poll_report_run(const struct poll_run *run)
 	printf("           %s of the drive from offset %" PRIu64 ", seed %" PRIu64 "%s\n",
 	       size_text(options->span), options->offset, options->seed,
 	       options->hugepages ? ", buffers in huge pages" : "");
+	if (options->memory != POLL_MAPPED)
+		printf("           buffers %s, through a stream for each queue\n",
+		       options->memory == POLL_MALLOC ? "from malloc()" : "in declared memory");
 	flush();
 }
 
@@ -204,6 +208,16 @@ static void print_direction(const struct poll_run *run, enum poll_direction dire
 	       us(latency->max));
 }
 
+static void print_streams(const struct poll_run *run)
+{
+	struct iom_stream_counters sum;
+
+	if (poll_buffers_counters(run, &sum))
+		printf("streams    %" PRIu64 " mapped, %" PRIu64 " hits, %" PRIu64
+		       " misses, %" PRIu64 " transient, %" PRIu64 " evictions, %" PRIu64 " again\n",
+		       sum.mapped, sum.hits, sum.misses, sum.transient, sum.evictions, sum.again);
+}
+
 void poll_report_summary(const struct poll_run *run, int signal)
 {
 	const struct poll_totals *totals = &run->totals;
@@ -224,6 +238,7 @@ void poll_report_summary(const struct poll_run *run, int signal)
 	printf("\n");
 	print_buffers(run->space, "to write", &run->write_memory);
 	print_buffers(run->space, "to read", &run->read_memory);
+	print_streams(run);
 
 	if (run->complete && poll_run_cksum(run, &crc))
 		printf("cksum %" PRIu32 " %" PRIu64 " offset %" PRIu64 "\n", crc,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "poll_buffers.h"
 #include "poll_pattern.h"
 #include "sentence.h"
 
@@ -25,7 +26,7 @@ static uint64_t now_ns(void)
 
 /* ---- Which block next --------------------------------------------------------------------------- */
 
-/* There is one that is not busy: slots with a block are fewer than blocks. */
+/* There is one that is not busy: slots with a block are fewer than blocks, see turn(). */
 static bool pick_sequential(struct poll_run *run, uint64_t *block)
 {
 	do {
@@ -60,15 +61,32 @@ static uint64_t slot_lba(const struct poll_run *run, const struct poll_slot *slo
 	return run->first_lba + slot->block * run->block_lbas;
 }
 
-static int submit(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot,
-		  bool reading)
+/* Its buffer cannot be mapped now. */
+static int wait_for_others(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot)
 {
-	void *buffer = reading ? slot->read_buffer : slot->write_buffer;
-	int ret;
+	if (!run->in_flight)
+		return fail(-ENOSPC,
+			    "there is no room to map the %" PRIu64 " bytes at %p, and no "
+			    "command whose end would make some",
+			    run->options->block, slot->buffer);
+	slot->next = lane->waiting;
+	lane->waiting = slot;
+	lane->waited = run->ended;
+	run->waiting++;
+	return 0;
+}
 
-	slot->reading = reading;
-	ret = nvme_submit(lane->queue, reading ? NVME_IO_READ : NVME_IO_WRITE, slot_lba(run, slot),
-			  run->block_lbas, buffer, slot);
+static int submit(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot)
+{
+	int n, ret;
+
+	n = poll_buffer_map(run, lane, slot);
+	if (n == -EAGAIN)
+		return wait_for_others(run, lane, slot);
+	if (n < 0)
+		return n;
+	ret = nvme_submit(lane->queue, slot->reading ? NVME_IO_READ : NVME_IO_WRITE,
+			  slot_lba(run, slot), run->block_lbas, run->sges, (size_t)n, slot);
 	if (ret < 0)
 		return ret;
 	run->in_flight++;
@@ -79,20 +97,52 @@ static int submit(struct poll_run *run, struct poll_lane *lane, struct poll_slot
 
 static int submit_read(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot)
 {
+	int ret;
+
+	slot->reading = true;
+	ret = poll_buffer_take(run, slot);
+	if (ret < 0)
+		return ret;
 	if (run->options->mode == POLL_VERIFY)
-		memset(slot->read_buffer, POISON, run->options->block);
-	return submit(run, lane, slot, true);
+		memset(slot->buffer, POISON, run->options->block);
+	return submit(run, lane, slot);
 }
 
 static int submit_write(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot)
 {
 	uint32_t *generation = &run->generations[slot->block];
+	int ret;
 
+	slot->reading = false;
+	ret = poll_buffer_take(run, slot);
+	if (ret < 0)
+		return ret;
 	if (++*generation == 0)
 		*generation = 1;
-	poll_pattern_fill(slot->write_buffer, run->options->block, run->options->seed,
+	poll_pattern_fill(slot->buffer, run->options->block, run->options->seed,
 			  slot_lba(run, slot), *generation);
-	return submit(run, lane, slot, false);
+	return submit(run, lane, slot);
+}
+
+/* Once more for those that wait, if a command has ended since. */
+static int submit_waiting(struct poll_run *run, struct poll_lane *lane)
+{
+	struct poll_slot *list = lane->waiting;
+	int ret;
+
+	if (!list || lane->waited == run->ended)
+		return 0;
+	lane->waiting = NULL;
+	while (list) {
+		struct poll_slot *slot = list;
+
+		list = slot->next;
+		run->waiting--;
+		ret = submit(run, lane, slot);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
 }
 
 /* Commands of one batch start when the doorbell rings. */
@@ -136,7 +186,7 @@ static int mismatch(const struct poll_run *run, const struct poll_slot *slot, si
 		return -EILSEQ;
 
 	n = n > 16 ? 16 : n;
-	hex(got, (const uint8_t *)slot->read_buffer + at, n);
+	hex(got, (const uint8_t *)slot->buffer + at, n);
 	poll_pattern_fill(run->scratch, run->options->block, run->options->seed, lba, generation);
 	hex(expected, (const uint8_t *)run->scratch + at, n);
 
@@ -151,7 +201,7 @@ static int verify(struct poll_run *run, const struct poll_slot *slot)
 	size_t length = run->options->block;
 	size_t at;
 
-	at = poll_pattern_check(slot->read_buffer, length, run->options->seed, slot_lba(run, slot),
+	at = poll_pattern_check(slot->buffer, length, run->options->seed, slot_lba(run, slot),
 				run->generations[slot->block]);
 	if (at < length)
 		return mismatch(run, slot, at);
@@ -161,6 +211,7 @@ static int verify(struct poll_run *run, const struct poll_slot *slot)
 
 static void idle(struct poll_run *run, struct poll_lane *lane, struct poll_slot *slot)
 {
+	poll_buffer_drop(run, slot);
 	run->busy[slot->block] = 0;
 	slot->next = lane->idle;
 	lane->idle = slot;
@@ -172,18 +223,22 @@ static int complete(struct poll_run *run, struct poll_lane *lane,
 {
 	struct poll_slot *slot = done->user;
 	enum poll_direction direction = slot->reading ? POLL_READS : POLL_WRITES;
-	int ret = 0;
+	int ret;
 
 	run->in_flight--;
-	if (done->status) {
+	run->ended++;
+	ret = poll_buffer_unmap(lane, slot);
+	if (!ret && done->status)
 		ret = refused(run, slot, done->status);
-	} else {
+	if (!ret) {
 		run->totals.commands[direction]++;
 		run->totals.bytes[direction] += run->options->block;
 		if (run->measuring)
 			histogram_add(&run->latency[direction], run->now_ns - slot->started_ns);
-		if (run->options->mode == POLL_VERIFY && !slot->reading)
+		if (run->options->mode == POLL_VERIFY && !slot->reading) {
+			poll_buffer_drop(run, slot);
 			return submit_read(run, lane, slot);
+		}
 		if (run->options->mode == POLL_VERIFY)
 			ret = verify(run, slot);
 	}
@@ -237,7 +292,13 @@ static int turn(struct poll_run *run, struct poll_lane *lane)
 	for (int i = 0; i < n; i++)
 		end_on_error(run, complete(run, lane, &done[i]));
 
-	while (n >= 0 && run->wanted && lane->idle && run->in_flight < run->blocks) {
+	if (n >= 0) {
+		ret = submit_waiting(run, lane);
+		if (ret < 0)
+			return ret;
+	}
+	while (n >= 0 && run->wanted && lane->idle && !lane->waiting &&
+	       run->in_flight + run->waiting < run->blocks) {
 		ret = start(run, lane);
 		if (ret < 0)
 			return ret;
@@ -289,7 +350,7 @@ static int phase(struct poll_run *run, bool (*pick)(struct poll_run *, uint64_t 
 	run->wanted = true;
 	run->now_ns = run->heard_ns = begin_ns;
 
-	while (run->wanted || run->in_flight) {
+	while (run->wanted || run->in_flight || run->waiting) {
 		busy = 0;
 		for (uint16_t i = 0; i < run->ctrl->queue_count; i++) {
 			ret = turn(run, &run->lanes[i]);
@@ -325,7 +386,7 @@ static int flush(struct poll_run *run)
 	struct nvme_completion done;
 	int ret;
 
-	ret = nvme_submit(queue, NVME_IO_FLUSH, 0, 0, NULL, NULL);
+	ret = nvme_submit(queue, NVME_IO_FLUSH, 0, 0, NULL, 0, NULL);
 	if (ret < 0)
 		return ret;
 	nvme_ring(queue);

@@ -15,11 +15,12 @@
 #include "poll_options.h"
 #include "poll_stats.h"
 
-/* Room for one command, with buffers of its own. */
+/* Room for one command. */
 struct poll_slot {
-	struct poll_slot *next; /* in its lane's list of idle slots, or of those about to start */
-	void *write_buffer;
-	void *read_buffer;
+	struct poll_slot *next; /* in one of its lane's lists */
+	void *buffer;           /* of the command under way: poll_buffers.h */
+	struct iom_segment *segments;
+	size_t segment_count;
 	uint64_t block; /* index in the span */
 	uint64_t started_ns;
 	bool reading;
@@ -27,8 +28,11 @@ struct poll_slot {
 
 struct poll_lane {
 	struct nvme_queue *queue;
+	struct iom_stream *stream; /* NULL: buffers are mapped for good */
 	struct poll_slot *idle;
-	struct poll_slot *starting;
+	struct poll_slot *starting; /* when the doorbell rings */
+	struct poll_slot *waiting;  /* for others to end, so that their buffers can be mapped */
+	uint64_t waited;            /* run->ended, when it was tried last */
 };
 
 enum poll_direction {
@@ -52,9 +56,11 @@ struct poll_run {
 
 	struct nvme_ctrl *ctrl;
 	struct dma_space *space;
-	struct dma_memory write_memory;
+	struct dma_memory write_memory; /* these two: POLL_MAPPED */
 	struct dma_memory read_memory;
-	void *scratch; /* a block, out of the drive's reach */
+	struct dma_memory arena; /* POLL_DECLARED */
+	struct iom_sge *sges;    /* where the data of a command is, while it is submitted */
+	void *scratch;           /* a block, out of the drive's reach */
 	struct poll_slot *slots;
 	struct poll_lane *lanes;
 
@@ -72,6 +78,8 @@ struct poll_run {
 	uint64_t cursor;
 	uint64_t random;
 	uint64_t in_flight;
+	uint64_t waiting; /* in the lanes' lists */
+	uint64_t ended;   /* commands, ever */
 	uint64_t now_ns;
 	uint64_t heard_ns; /* of the drive, last */
 	int error;         /* the first; then no more commands are started */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "poll_buffers.h"
 #include "poll_pattern.h"
 #include "poll_run.h"
 #include "sentence.h"
@@ -99,8 +100,7 @@ static int check_memory(const struct poll_run *run, uint64_t count)
 	need = count * sizeof(*run->slots);
 	if (options->mode != POLL_READ)
 		need += run->blocks * (sizeof(*run->generations) + sizeof(*run->busy));
-	if (!options->hugepages)
-		need += count * options->block * (options->mode == POLL_VERIFY ? 2 : 1);
+	need += poll_buffers_need(run);
 	if (need > spare)
 		return fail(-ENOMEM,
 			    "the run needs %" PRIu64
@@ -108,32 +108,6 @@ static int check_memory(const struct poll_run *run, uint64_t count)
 			    " MiB: choose a smaller --qd, --queues, --bs or --span",
 			    (need + MIB - 1) / MIB, spare / MIB);
 	return 0;
-}
-
-static int map_buffers(struct poll_run *run, uint64_t bytes)
-{
-	const struct poll_options *options = run->options;
-	int ret;
-
-	/* The drive reads what is to be written, and writes what was read: it may do no more. */
-	if (options->mode != POLL_READ) {
-		ret = dma_alloc(run->space, bytes, IOM_MAP_READ, options->hugepages,
-				&run->write_memory);
-		if (ret < 0)
-			return ret;
-	}
-	if (options->mode != POLL_WRITE) {
-		ret = dma_alloc(run->space, bytes, IOM_MAP_WRITE, options->hugepages,
-				&run->read_memory);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
-}
-
-static void *buffer_at(const struct dma_memory *memory, uint64_t offset)
-{
-	return memory->va ? (char *)memory->va + offset : NULL;
 }
 
 int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_space *space)
@@ -158,21 +132,15 @@ int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_sp
 			    "no memory to keep account of %" PRIu64 " blocks and %" PRIu64
 			    " commands",
 			    run->blocks, count);
-	ret = map_buffers(run, count * options->block);
-	if (ret < 0)
-		return ret;
-
 	for (uint64_t i = 0; i < count; i++) {
 		struct poll_lane *lane = &run->lanes[i / options->depth];
 		struct poll_slot *slot = &run->slots[i];
 
 		lane->queue = &ctrl->queues[i / options->depth];
-		slot->write_buffer = buffer_at(&run->write_memory, i * options->block);
-		slot->read_buffer = buffer_at(&run->read_memory, i * options->block);
 		slot->next = lane->idle;
 		lane->idle = slot;
 	}
-	return 0;
+	return poll_buffers_open(run);
 }
 
 bool poll_run_cksum(const struct poll_run *run, uint32_t *crc)
@@ -194,18 +162,12 @@ bool poll_run_cksum(const struct poll_run *run, uint32_t *crc)
 
 int poll_run_release(struct poll_run *run)
 {
-	int first = 0;
-	int ret;
+	int ret = run->space ? poll_buffers_close(run) : 0;
 
-	if (run->space) {
-		first = dma_free(run->space, &run->write_memory);
-		ret = dma_free(run->space, &run->read_memory);
-		first = first < 0 ? first : ret;
-	}
 	free(run->scratch);
 	free(run->slots);
 	free(run->lanes);
 	free(run->generations);
 	free(run->busy);
-	return first;
+	return ret;
 }

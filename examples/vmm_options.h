@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "args.h"
+
 /* What guest RAM is made of: everything about it is a multiple of this. */
 #define VMM_UNIT (UINT64_C(2) << 20)
 
@@ -21,7 +23,7 @@ struct vmm_options {
 	uint64_t window_start;
 	bool window_fixed; /* at window_start; else anywhere */
 	bool huge;
-	bool raw;          /* measure the kernel's calls, too */
+	bool no_raw;       /* do not measure the kernel's calls */
 	uint64_t dma_bits; /* that the device drives */
 	uint64_t requests; /* in a round: maps and unmaps */
 	uint64_t live;     /* mappings at once, at most */
@@ -29,15 +31,8 @@ struct vmm_options {
 	uint64_t seed;
 };
 
-enum vmm_options_result {
-	OPTIONS_RUN,
-	OPTIONS_HELP,
-	OPTIONS_VERSION,
-	OPTIONS_BAD, /* fail_sentence() says which and why */
-};
-
 /* Defaults for what argv does not say; the strings are argv's. */
-enum vmm_options_result vmm_options_parse(int argc, char **argv, struct vmm_options *options);
+enum args_result vmm_options_parse(int argc, char **argv, struct vmm_options *options);
 
 extern const char vmm_help[];
 

@@ -17,27 +17,34 @@
 
 #include "sentence.h"
 
-int vmm_raw_plan(struct vmm_raw_plan *plan, const struct vmm_space *space, const char *device)
+int vmm_raw_plan_domain(struct vmm_raw_plan *plan, const struct iom_domain *domain,
+			const char *device)
 {
 	int n;
 
-	n = iom_apertures(space->domain, plan->apertures, VMM_MAX_APERTURES);
+	*plan = (struct vmm_raw_plan){ 0 };
+	n = iom_apertures(domain, plan->apertures, VMM_MAX_APERTURES);
 	if (n < 0)
 		return fail(n, "%s", iom_errmsg());
 	plan->aperture_count = n < VMM_MAX_APERTURES ? n : VMM_MAX_APERTURES;
+	snprintf(plan->backend, sizeof(plan->backend), "%s", iom_backend(domain));
+	snprintf(plan->device, sizeof(plan->device), "%s", device);
+	return 0;
+}
+
+int vmm_raw_plan(struct vmm_raw_plan *plan, const struct vmm_space *space, const char *device)
+{
+	int ret;
+
+	ret = vmm_raw_plan_domain(plan, space->domain, device);
+	if (ret < 0)
+		return ret;
 	plan->ram = space->ram;
 	plan->part_count = space->part_count;
 	for (int i = 0; i < space->part_count; i++)
 		plan->parts[i] = space->parts[i].range;
 	plan->window = space->window.start;
-	snprintf(plan->backend, sizeof(plan->backend), "%s", iom_backend(space->domain));
-	snprintf(plan->device, sizeof(plan->device), "%s", device);
 	return 0;
-}
-
-static bool is_power(const struct vmm_raw_plan *plan)
-{
-	return !strcmp(plan->backend, "powernv") || !strcmp(plan->backend, "pseries");
 }
 
 /* The number of the device's IOMMU group, which is the last part of where the link leads. */
@@ -67,7 +74,7 @@ static int open_node(const char *path)
 static int open_container(struct vmm_raw *raw)
 {
 	bool answered_by_iommufd = !strcmp(raw->plan->backend, "type1-iommufd");
-	int type = is_power(raw->plan) ? VFIO_SPAPR_TCE_v2_IOMMU : VFIO_TYPE1v2_IOMMU;
+	int type = raw->is_power ? VFIO_SPAPR_TCE_v2_IOMMU : VFIO_TYPE1v2_IOMMU;
 	char path[32];
 	int number;
 
@@ -86,7 +93,7 @@ static int open_container(struct vmm_raw *raw)
 	if (ioctl(raw->container, VFIO_SET_IOMMU, type) < 0)
 		return fail(-errno, "VFIO_SET_IOMMU: %s", strerror(errno));
 	if (!answered_by_iommufd)
-		return is_power(raw->plan) ? vmm_raw_spapr_prepare(raw) : 0;
+		return raw->is_power ? vmm_raw_spapr_windows(raw) : 0;
 
 	/* An iommufd has its mappings translated for devices, not for groups. */
 	raw->device = ioctl(raw->group, VFIO_GROUP_GET_DEVICE_FD, raw->plan->device);
@@ -132,6 +139,22 @@ int vmm_raw_map(const struct vmm_raw *raw, uint64_t iova, void *va, uint64_t len
 			       : container_map(raw, iova, va, length, flags);
 }
 
+int vmm_raw_unmap(const struct vmm_raw *raw, uint64_t iova, uint64_t length)
+{
+	return raw->is_iommufd ? vmm_raw_iommufd_unmap(raw, iova, length)
+			       : container_unmap(raw, iova, length);
+}
+
+int vmm_raw_register(const struct vmm_raw *raw, void *va, uint64_t length)
+{
+	return raw->is_power ? vmm_raw_spapr_register(raw, va, length, true) : 0;
+}
+
+int vmm_raw_unregister(const struct vmm_raw *raw, void *va, uint64_t length)
+{
+	return raw->is_power ? vmm_raw_spapr_register(raw, va, length, false) : 0;
+}
+
 int vmm_raw_request(const struct vmm_raw *raw, const struct vmm_request *request)
 {
 	uint64_t iova = raw->plan->window + request->iova;
@@ -139,8 +162,7 @@ int vmm_raw_request(const struct vmm_raw *raw, const struct vmm_request *request
 	if (request->flags)
 		return vmm_raw_map(raw, iova, raw->plan->ram->va + request->ram, request->length,
 				   request->flags);
-	return raw->is_iommufd ? vmm_raw_iommufd_unmap(raw, iova, request->length)
-			       : container_unmap(raw, iova, request->length);
+	return vmm_raw_unmap(raw, iova, request->length);
 }
 
 static int map_ram(const struct vmm_raw *raw)
@@ -148,6 +170,10 @@ static int map_ram(const struct vmm_raw *raw)
 	const struct vmm_raw_plan *plan = raw->plan;
 	uint64_t offset = 0;
 
+	if (!plan->ram)
+		return 0;
+	if (vmm_raw_register(raw, plan->ram->va, plan->ram->length) < 0)
+		return fail(-EIO, "raw: guest RAM cannot be registered: %s", strerror(errno));
 	for (int i = 0; i < plan->part_count; i++) {
 		if (vmm_raw_map(raw, plan->parts[i].start, plan->ram->va + offset,
 				plan->parts[i].length, IOM_MAP_RW) < 0)
@@ -164,6 +190,7 @@ int vmm_raw_open(struct vmm_raw *raw, const struct vmm_raw_plan *plan)
 
 	*raw = (struct vmm_raw){ .plan = plan, .container = -1, .group = -1, .device = -1 };
 	raw->is_iommufd = !strcmp(plan->backend, "iommufd");
+	raw->is_power = !strcmp(plan->backend, "powernv") || !strcmp(plan->backend, "pseries");
 	ret = raw->is_iommufd ? vmm_raw_iommufd_open(raw) : open_container(raw);
 	if (!ret)
 		ret = map_ram(raw);

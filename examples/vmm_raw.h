@@ -19,7 +19,7 @@
 struct vmm_raw_plan {
 	char backend[32];
 	char device[32];
-	const struct vmm_ram *ram;
+	const struct vmm_ram *ram; /* NULL: none, and no parts; for those who map something else */
 	struct vmm_range parts[VMM_MAX_PARTS];
 	int part_count;
 	uint64_t window;
@@ -33,11 +33,16 @@ struct vmm_raw {
 	int group;
 	int device; /* these two: -1 if there is none */
 	bool is_iommufd;
+	bool is_power;
 	uint32_t ioas;
 };
 
 /* In a domain whose space is open. */
 int vmm_raw_plan(struct vmm_raw_plan *plan, const struct vmm_space *space, const char *device);
+
+/* Of a domain whose device is attached: another device, with the same windows and nothing in them. */
+int vmm_raw_plan_domain(struct vmm_raw_plan *plan, const struct iom_domain *domain,
+			const char *device);
 
 /*
  * The same mappings of the RAM, in the same windows.  The library's domain must be closed.  0 or a
@@ -48,13 +53,19 @@ int vmm_raw_open(struct vmm_raw *raw, const struct vmm_raw_plan *plan);
 /* A request of the virtual IOMMU, by one call. */
 int vmm_raw_request(const struct vmm_raw *raw, const struct vmm_request *request);
 
+/* One call each; 0 or -EIO and errno. */
+int vmm_raw_map(const struct vmm_raw *raw, uint64_t iova, void *va, uint64_t length,
+		unsigned int flags);
+int vmm_raw_unmap(const struct vmm_raw *raw, uint64_t iova, uint64_t length);
+
+/* What POWER wants before and after; elsewhere nothing is done. */
+int vmm_raw_register(const struct vmm_raw *raw, void *va, uint64_t length);
+int vmm_raw_unregister(const struct vmm_raw *raw, void *va, uint64_t length);
+
 /* The kernel ends the mappings with it. */
 void vmm_raw_close(struct vmm_raw *raw);
 
 /* ---- Between its parts ----------------------------------------------------------------------- */
-
-int vmm_raw_map(const struct vmm_raw *raw, uint64_t iova, void *va, uint64_t length,
-		unsigned int flags);
 
 /* vmm_raw_iommufd.c: open and attach; map and unmap */
 int vmm_raw_iommufd_open(struct vmm_raw *raw);
@@ -62,7 +73,8 @@ int vmm_raw_iommufd_map(const struct vmm_raw *raw, uint64_t iova, void *va, uint
 			unsigned int flags);
 int vmm_raw_iommufd_unmap(const struct vmm_raw *raw, uint64_t iova, uint64_t length);
 
-/* vmm_raw_spapr.c: in a container with its group, make the windows and register the RAM */
-int vmm_raw_spapr_prepare(const struct vmm_raw *raw);
+/* vmm_raw_spapr.c: in a container with its group, make the windows; register memory, or end that */
+int vmm_raw_spapr_windows(const struct vmm_raw *raw);
+int vmm_raw_spapr_register(const struct vmm_raw *raw, void *va, uint64_t length, bool begin);
 
 #endif /* VMM_RAW_H */

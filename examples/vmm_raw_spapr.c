@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * POWER by its own calls: the windows that libiommu's apertures are parts of are made once more,
- * and the RAM is registered, before anything can be mapped.
+ * and memory is registered before it is mapped.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -88,7 +88,7 @@ static int replace_default(const struct vmm_raw *raw, const struct window *windo
 	return create(raw, window, levels);
 }
 
-static int make_windows(const struct vmm_raw *raw)
+int vmm_raw_spapr_windows(const struct vmm_raw *raw)
 {
 	struct vfio_iommu_spapr_tce_info info = { .argsz = sizeof(info) };
 	uint64_t second_from = UINT64_C(1) << 59;
@@ -114,20 +114,17 @@ static int make_windows(const struct vmm_raw *raw)
 	return second.end ? create(raw, &second, info.ddw.levels) : 0;
 }
 
-int vmm_raw_spapr_prepare(const struct vmm_raw *raw)
+int vmm_raw_spapr_register(const struct vmm_raw *raw, void *va, uint64_t length, bool begin)
 {
-	const struct vmm_ram *ram = raw->plan->ram;
 	struct vfio_iommu_spapr_register_memory memory = {
 		.argsz = sizeof(memory),
-		.vaddr = (uintptr_t)ram->va,
-		.size = ram->length,
+		.vaddr = (uintptr_t)va,
+		.size = length,
 	};
-	int ret;
 
-	ret = make_windows(raw);
-	if (ret < 0)
-		return ret;
-	if (ioctl(raw->container, VFIO_IOMMU_SPAPR_REGISTER_MEMORY, &memory))
-		return fail(-EIO, "VFIO_IOMMU_SPAPR_REGISTER_MEMORY: %s", strerror(errno));
-	return 0;
+	return ioctl(raw->container,
+		     begin ? VFIO_IOMMU_SPAPR_REGISTER_MEMORY : VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY,
+		     &memory)
+		       ? -EIO
+		       : 0;
 }

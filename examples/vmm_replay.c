@@ -225,7 +225,7 @@ static int run_rounds(struct run *run)
 
 	for (uint64_t i = 0; i < run->options->rounds; i++) {
 		ret = library_round(run);
-		if (!ret && run->options->raw)
+		if (!ret && !run->options->no_raw)
 			ret = raw_round(run);
 		if (ret < 0)
 			return ret;
@@ -261,15 +261,15 @@ int main(int argc, char **argv)
 	int ret;
 
 	switch (vmm_options_parse(argc, argv, &options)) {
-	case OPTIONS_HELP:
+	case ARGS_HELP:
 		fputs(vmm_help, stdout);
 		break;
-	case OPTIONS_VERSION:
+	case ARGS_VERSION:
 		printf("vmm_replay, libiommu %s\n", iom_version());
 		break;
-	case OPTIONS_BAD:
+	case ARGS_BAD:
 		return complain(EXIT_USAGE);
-	case OPTIONS_RUN:
+	case ARGS_RUN:
 		ret = replay(&options);
 		if (ret < 0)
 			status = complain(ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE);

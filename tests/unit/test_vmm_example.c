@@ -320,7 +320,7 @@ END_TEST
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-static enum vmm_options_result parse(struct vmm_options *options, const char *words)
+static enum args_result parse(struct vmm_options *options, const char *words)
 {
 	static char copy[256];
 	char *argv[32] = { (char *)"vmm_replay" };
@@ -336,39 +336,39 @@ START_TEST(options_good)
 {
 	struct vmm_options options;
 
-	ck_assert_int_eq(parse(&options, "--device 0000:01:00.0"), OPTIONS_RUN);
+	ck_assert_int_eq(parse(&options, "--device 0000:01:00.0"), ARGS_RUN);
 	ck_assert_str_eq(options.device, "0000:01:00.0");
 	ck_assert_ptr_null(options.backend);
 	ck_assert_uint_eq(options.page, 4096);
 	ck_assert_uint_eq(options.low, 3 * GIB);
 	ck_assert_uint_eq(options.dma_bits, 28);
-	ck_assert(options.raw && !options.huge && !options.window_fixed);
+	ck_assert(!options.no_raw && !options.huge && !options.window_fixed);
 
 	ck_assert_int_eq(parse(&options,
 			       "--device x --ram 1g --low 16m --page 64k --window 0x8000000+2m "
 			       "--backend type1 --huge --no-raw --dma-bits 64"),
-			 OPTIONS_RUN);
+			 ARGS_RUN);
 	ck_assert_uint_eq(options.ram, GIB);
 	ck_assert_uint_eq(options.low, 16 * MIB);
 	ck_assert_uint_eq(options.page, 65536);
 	ck_assert_uint_eq(options.window, 2 * MIB);
 	ck_assert_uint_eq(options.window_start, 0x8000000);
 	ck_assert_str_eq(options.backend, "type1");
-	ck_assert(options.huge && options.window_fixed && !options.raw);
+	ck_assert(options.huge && options.window_fixed && options.no_raw);
 	ck_assert_uint_eq(options.dma_bits, 64);
 
 	ck_assert_int_eq(parse(&options,
 			       "--device x --window 1g+32m --requests 7 --live 3 --rounds 2 "
 			       "--seed 9"),
-			 OPTIONS_RUN);
+			 ARGS_RUN);
 	ck_assert_uint_eq(options.window_start, GIB);
 	ck_assert_uint_eq(options.requests, 7);
 	ck_assert_uint_eq(options.live, 3);
 	ck_assert_uint_eq(options.rounds, 2);
 	ck_assert_uint_eq(options.seed, 9);
 
-	ck_assert_int_eq(parse(&options, "--help --nonsense"), OPTIONS_HELP);
-	ck_assert_int_eq(parse(&options, "--version"), OPTIONS_VERSION);
+	ck_assert_int_eq(parse(&options, "--help --nonsense"), ARGS_HELP);
+	ck_assert_int_eq(parse(&options, "--version"), ARGS_VERSION);
 }
 END_TEST
 
@@ -399,15 +399,12 @@ START_TEST(options_bad)
 		{ "--device x --rounds 100", "--rounds", "100" },
 		{ "--device x --seed 1k", "--seed", "1k" },
 		{ "--device x --dma-bits 11", "--dma-bits", "11" },
-		{ "--device x --bogus", "--bogus", "no such option" },
-		{ "--device x -z", "-z", "no such option" },
-		{ "--device x --huge=1", "--huge=1", "no value" },
-		{ "--device x extra", "extra", "options only" },
+		{ "--device x extra", "extra", "vmm_replay takes options only" },
 	};
 	struct vmm_options options;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		ck_assert_msg(parse(&options, cases[i][0]) == OPTIONS_BAD, "%s", cases[i][0]);
+		ck_assert_msg(parse(&options, cases[i][0]) == ARGS_BAD, "%s", cases[i][0]);
 		ck_assert_msg(strstr(fail_sentence(), cases[i][1]) &&
 				      strstr(fail_sentence(), cases[i][2]),
 			      "%s: %s", cases[i][0], fail_sentence());

@@ -12,6 +12,18 @@ check_PROGRAMS += %D%/guest/map_once
 %C%_guest_map_once_CPPFLAGS = $(public_cppflags)
 %C%_guest_map_once_LDADD = libiommu.la
 
+check_PROGRAMS += %D%/guest/map_cost
+%C%_guest_map_cost_SOURCES = \
+	%D%/guest/map_cost.c \
+	%D%/guest/step.c \
+	%D%/guest/step.h \
+	examples/sentence.c \
+	examples/vmm_raw.c \
+	examples/vmm_raw_iommufd.c \
+	examples/vmm_raw_spapr.c
+%C%_guest_map_cost_CPPFLAGS = $(public_cppflags) -I$(top_srcdir)
+%C%_guest_map_cost_LDADD = libiommu.la
+
 check_PROGRAMS += %D%/guest/tree
 %C%_guest_tree_SOURCES = %D%/guest/tree.c
 %C%_guest_tree_CPPFLAGS = $(public_cppflags)
@@ -38,11 +50,13 @@ EXTRA_DIST += \
 	%D%/guest/poll.sh \
 	%D%/guest/refused.sh \
 	%D%/guest/suites/after.sh \
+	%D%/guest/suites/bench.sh \
 	%D%/guest/suites/calls.sh \
 	%D%/guest/suites/choice.sh \
 	%D%/guest/suites/conformance.sh \
 	%D%/guest/suites/contract.sh \
 	%D%/guest/suites/demo.sh \
+	%D%/guest/suites/foreign.sh \
 	%D%/guest/suites/noddw.sh \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
@@ -57,6 +71,7 @@ EXTRA_DIST += \
 	%D%/judge.awk \
 	%D%/judge-test.sh \
 	%D%/manifest/after \
+	%D%/manifest/bench \
 	%D%/manifest/calls \
 	%D%/manifest/choice \
 	%D%/manifest/conformance \
@@ -80,6 +95,7 @@ EXTRA_DIST += \
 	%D%/manifest/contract-spapr \
 	%D%/manifest/demo \
 	%D%/manifest/demo-windows \
+	%D%/manifest/foreign \
 	%D%/manifest/poller \
 	%D%/manifest/powernv9-6.12-64k \
 	%D%/manifest/pseries-6.12-4k \

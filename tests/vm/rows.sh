@@ -45,7 +45,7 @@ load_row()
 	case $row in
 	x86-6.12-vtd48)
 		about="q35, Intel IOMMU, 48 bits"
-		suites="contract choice conformance poller vmm tree refusals after"
+		suites="contract choice conformance poller foreign vmm bench tree refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-vtd39)
 		about="q35, Intel IOMMU, 39 bits"
@@ -59,7 +59,9 @@ load_row()
 		about="q35, Intel IOMMU, 48 bits, with iommufd"
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
 		suites="contract choice conformance conformance-type1 conformance-type1-iommufd"
-		suites="$suites poller vmm vmm-type1 vmm-type1-iommufd refusals after"
+		suites="$suites poller foreign foreign-type1 foreign-type1-iommufd"
+		suites="$suites vmm vmm-type1 vmm-type1-iommufd"
+		suites="$suites bench bench-type1 bench-type1-iommufd refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-flts)
 		# iommufd of 6.12 cannot attach to such page tables.
@@ -103,7 +105,8 @@ load_power_row()
 	pseries-6.12-64k)
 		about="pSeries, POWER10, radix MMU, pages of 64 KiB"
 		memory=4096 hugepages=520 packages="strace libc6"
-		suites="contract choice conformance poller windows calls vmm tree refusals after" ;;
+		suites="contract choice conformance poller foreign windows calls vmm bench tree"
+		suites="$suites refusals after" ;;
 	pseries-6.12-4k)
 		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
 		kernel=$debian_6_12_ppc ;;
@@ -119,7 +122,8 @@ load_power_row()
 		about="PowerNV, POWER9, hash MMU, huge pages of 16 MiB"
 		platform=powernv chosen=powernv usable=powernv
 		memory=3072 hugepages=72 packages="strace libc6"
-		suites="contract choice conformance poller windows calls vmm tree refusals after"
+		suites="contract choice conformance poller foreign windows calls vmm bench tree"
+		suites="$suites refusals after"
 		append=disable_radix tells=0x40211000,0x80000000 ;;
 	*)
 		return 1 ;;

@@ -2,7 +2,8 @@
 # shellcheck shell=dash disable=SC2154,SC2046,SC1091 # init's environment, lists, guest paths
 # What scripts/demo shows: the poller on the drive, live, and the kernel's driver reading the same
 # data afterwards; by the backend that the library takes by itself, and by type1 if that is another;
-# on POWER, through the default DMA window and through the one that the library plans.
+# on POWER, through the default DMA window and through the one that the library plans; and by each
+# backend with buffers from malloc(), through a stream.
 
 # show NAME SEED [OPTION...]: one run, with LIBIOMMU_BACKEND as it is.
 show()
@@ -57,5 +58,7 @@ powernv|pseries)
 *)
 	export LIBIOMMU_BACKEND=type1
 	show poller-type1 2
+	show poller-type1-foreign 4 --foreign --seconds 1
 	unset LIBIOMMU_BACKEND ;;
 esac
+show poller-foreign 3 --foreign --seconds 1
