@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "libiommu.h"
 #include "log.h"
+#include "placement.h"
 #include "pool.h"
 #include "radix.h"
 #include "space.h"
@@ -56,6 +57,8 @@ struct iom_domain {
 	struct iom_aperture_set reported;  /* by the backend */
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
+	struct iom_alike alike;            /* these, if they are alike, up to reach */
+	uint64_t entry_limit;              /* the kernel's maps at once; UINT64_MAX: any number */
 	uint64_t coarsest;                 /* unit of an aperture */
 	uint64_t reach;                    /* of the narrowest device */
 	char *reasons;                     /* why backends were taken or passed over, or NULL */

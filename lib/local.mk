@@ -60,6 +60,7 @@ libiommu_core_la_SOURCES = \
 	%D%/request_place.c \
 	%D%/request_place.h \
 	%D%/request.h \
+	%D%/slots.h \
 	%D%/space.c \
 	%D%/space.h \
 	%D%/space_node.h \

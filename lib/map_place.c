@@ -147,13 +147,10 @@ static int place(struct iom_domain *dom, const struct iom_map_request *rq, size_
 
 int iom_map_check_entries(const struct iom_domain *dom, uint64_t need)
 {
-	uint64_t left, limit;
+	uint64_t limit = dom->entry_limit;
+	uint64_t left = dom->entries < limit ? limit - dom->entries : 0;
 
-	dom->backend->ops->entries(dom->backend, &limit, NULL);
-	if (limit == UINT64_MAX)
-		return 0;
-	left = dom->entries < limit ? limit - dom->entries : 0;
-	if (need <= left)
+	if (limit == UINT64_MAX || need <= left)
 		return 0;
 	return iom_error(-ENOSPC,
 			 "it needs %" PRIu64
@@ -262,10 +259,7 @@ void iom_span_publish(struct iom_domain *dom, struct iom_span *span)
 	iom_radix_publish_one(&dom->by_iova, iova, length, span->va);
 	if (!(span->flags & IOM_MAP_ALIAS))
 		iom_radix_publish_one(&dom->by_va, span->va, length, iova);
-	span->state = IOM_SPAN_MAPPED;
-	dom->mappings++;
-	dom->mapped_bytes += length;
-	dom->streamed += span->streamed;
+	iom_span_mapped(dom, span);
 }
 
 static void join_batch(struct iom_domain *dom, const struct iom_map_request *rq)

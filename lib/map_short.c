@@ -8,14 +8,14 @@
 
 #include "error.h"
 #include "map_steps.h"
+#include "slots.h"
 
 /* Whether the arguments are in order, and nothing is to be done for them before or afterwards. */
 static bool is_plain(const struct iom_domain *dom, uintptr_t va, uint64_t length,
 		     unsigned int flags)
 {
 	return va && length && length < IOM_POPULATE_LEAST && length - 1 <= UINT64_MAX - va &&
-	       flags && !(flags & ~IOM_MAP_RW) &&
-	       !__atomic_load_n(&dom->cache.granules, __ATOMIC_RELAXED);
+	       flags - 1 < IOM_MAP_RW && !__atomic_load_n(&dom->cache.granules, __ATOMIC_RELAXED);
 }
 
 /* The same of what depends on the devices that are attached now. */
@@ -25,9 +25,21 @@ static bool is_plain_here(const struct iom_domain *dom, uintptr_t va, uint64_t l
 	       !dom->backend->ops->wants_aperture && !((va | length) & (dom->page_size - 1));
 }
 
+/* The slots, if there is one each way. */
+static int claim(struct iom_domain *dom, const struct iom_span *span, struct iom_slots *slots)
+{
+	if (iom_slots_find(dom, span->va, iom_span_iova(span), iom_span_length(span), slots) &&
+	    iom_slots_claim(slots)) {
+		dom->entries++;
+		return 0;
+	}
+	*slots = (struct iom_slots){ NULL, NULL };
+	return iom_span_claim(dom, span);
+}
+
 /* Choose an IOVA and occupy it; the span, or NULL, with the error in *err. */
 static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *place,
-				unsigned int flags, int *err)
+				unsigned int flags, struct iom_slots *slots, int *err)
 {
 	struct iom_span *span;
 	uint64_t start;
@@ -36,7 +48,9 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 		*err = iom_error(-ENOMEM, "no memory for a mapping");
 		return NULL;
 	}
-	*err = iom_map_choose(dom, place, place->backing, &start);
+	*err = 0;
+	if (!iom_alike_fit(&dom->alike, place, &dom->space, &start))
+		*err = iom_map_choose(dom, place, place->backing, &start);
 	if (!*err)
 		*err = iom_map_check_entries(dom, 1);
 	if (*err < 0)
@@ -51,7 +65,7 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 		.state = IOM_SPAN_CHANGING,
 		.generation = iom_take_generations(1),
 	};
-	*err = iom_span_claim(dom, span);
+	*err = claim(dom, span, slots);
 	if (*err < 0) {
 		iom_pool_give(&dom->pool, span);
 		return NULL;
@@ -61,9 +75,13 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 }
 
 /* The kernel has answered.  The table lock is held. */
-static void settle(struct iom_domain *dom, struct iom_span *span, int ret, bool left)
+static void settle(struct iom_domain *dom, struct iom_span *span, const struct iom_slots *slots,
+		   int ret, bool left)
 {
-	if (!ret)
+	if (!ret && slots->by_va) {
+		iom_slots_publish(slots, span->va, iom_span_iova(span), iom_span_length(span));
+		iom_span_mapped(dom, span);
+	} else if (!ret)
 		iom_span_publish(dom, span);
 	else if (left)
 		iom_span_quarantine(dom, span);
@@ -77,12 +95,13 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 	       struct iom_region *region)
 {
 	struct iom_backend_map map;
+	struct iom_slots slots;
 	struct iom_span *span;
 	bool left = false;
 	int ret;
 
 	pthread_mutex_lock(&dom->table);
-	span = reserve(dom, place, flags, &ret);
+	span = reserve(dom, place, flags, &slots, &ret);
 	pthread_mutex_unlock(&dom->table);
 	if (!span)
 		return ret;
@@ -99,7 +118,7 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 			.flags = flags,
 		};
 	pthread_mutex_lock(&dom->table);
-	settle(dom, span, ret, left);
+	settle(dom, span, &slots, ret, left);
 	pthread_mutex_unlock(&dom->table);
 	return ret;
 }

@@ -60,4 +60,13 @@ int iom_span_claim(struct iom_domain *dom, const struct iom_span *span);
 /* The kernel has mapped it: let readers see it. */
 void iom_span_publish(struct iom_domain *dom, struct iom_span *span);
 
+/* What that is but for the tables. */
+static inline void iom_span_mapped(struct iom_domain *dom, struct iom_span *span)
+{
+	span->state = IOM_SPAN_MAPPED;
+	dom->mappings++;
+	dom->mapped_bytes += iom_span_length(span);
+	dom->streamed += span->streamed;
+}
+
 #endif

@@ -65,9 +65,8 @@ static bool part(const struct iom_aperture *a, const struct iom_place *place, bo
 	return fit->end > fit->first;
 }
 
-/* The page sizes above least, up to the largest, that an aperture has and the memory has room for. */
-static uint64_t worthwhile(const struct iom_aperture *a, const struct iom_place *place,
-			   uint64_t least)
+/* Of these page sizes those above least, up to the largest, that the memory has room for. */
+static inline uint64_t worthwhile(uint64_t likely, const struct iom_place *place, uint64_t least)
 {
 	uint64_t most = iom_largest_of(place->length | 1), pages;
 
@@ -75,7 +74,7 @@ static uint64_t worthwhile(const struct iom_aperture *a, const struct iom_place 
 		most = LARGEST_PAGE;
 	if (most <= least)
 		return 0;
-	pages = likely_pages(a) & (most | (most - 1)) & -(least << 1);
+	pages = likely & (most | (most - 1)) & -(least << 1);
 	while (pages && !contains_page(place, iom_largest_of(pages)))
 		pages &= ~iom_largest_of(pages);
 	return pages;
@@ -159,11 +158,58 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
 		choice.least = choice.aligns = least_alignment(place, choice.page);
 		for (i = 0; i < kinds; i++)
 			if (alike || usable_page(&apertures->v[i], place) == choice.page)
-				choice.aligns |= worthwhile(&apertures->v[i], place, choice.least);
+				choice.aligns |= worthwhile(likely_pages(&apertures->v[i]), place,
+							    choice.least);
 		if (try_choice(apertures, place, &choice, true, try, arg) ||
 		    try_choice(apertures, place, &choice, false, try, arg))
 			return true;
 		pages &= ~choice.page;
+	}
+	return false;
+}
+
+void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
+		       struct iom_alike *alike)
+{
+	const struct iom_place place = { .limit = limit };
+	size_t i;
+
+	*alike = (struct iom_alike){ 0 };
+	if (!are_alike(apertures) || apertures->n > IOM_ALIKE_MAX)
+		return;
+	alike->page_sizes = apertures->v[0].page_sizes;
+	alike->likely = likely_pages(&apertures->v[0]);
+	for (i = 0; i < apertures->n; i++) {
+		struct iom_fit fit;
+
+		if (!part(&apertures->v[i], &place, true, &fit))
+			continue;
+		alike->parts[alike->n].first = fit.first;
+		alike->parts[alike->n++].end = fit.end;
+	}
+}
+
+bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
+		   const struct iom_space *space, uint64_t *start)
+{
+	uint64_t whole = place->backing | place->va | place->length, least, aligns, align;
+	uint64_t fits = alike->page_sizes & (iom_smallest_page(whole) * 2 - 1);
+	struct iom_fit fit = { .count = place->length >> IOM_UNIT_SHIFT };
+	size_t i;
+
+	if (!fits)
+		return false;
+	least = iom_largest_of(fits);
+	for (aligns = least | worthwhile(alike->likely, place, least); aligns; aligns &= ~align) {
+		align = iom_largest_of(aligns);
+		fit.align = align >> IOM_UNIT_SHIFT;
+		fit.phase = (place->va & (align - 1)) >> IOM_UNIT_SHIFT;
+		for (i = 0; i < alike->n; i++) {
+			fit.first = alike->parts[i].first;
+			fit.end = alike->parts[i].end;
+			if (iom_space_fit(space, &fit, start))
+				return true;
+		}
 	}
 	return false;
 }

@@ -33,6 +33,31 @@ typedef bool iom_place_fn(void *arg, const struct iom_fit *fit);
 bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		   iom_place_fn *try, void *arg);
 
+#define IOM_ALIKE_MAX 4
+
+/*
+ * What is the same for each placement where all apertures have the same pages, as mostly they do:
+ * their parts above 4 GiB and below a limit.
+ */
+struct iom_alike {
+	size_t n; /* parts; 0: the apertures differ, or are too many */
+	uint64_t page_sizes;
+	uint64_t likely; /* pages that the IOMMU has besides, perhaps */
+	struct {
+		uint64_t first, end;
+	} parts[IOM_ALIKE_MAX];
+};
+
+void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
+		       struct iom_alike *alike);
+
+/*
+ * The place that would be taken by iom_placement() of what that offers above 4 GiB with the largest
+ * pages: with that limit, and no granule.  False: none of these is free, or it cannot be said.
+ */
+bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
+		   const struct iom_space *space, uint64_t *start);
+
 /* Whether the memory would fit into one of the apertures if all were empty. */
 bool iom_placement_possible(const struct iom_aperture_set *apertures,
 			    const struct iom_place *place);

@@ -55,6 +55,12 @@ static inline int iom_radix_claim_one(struct iom_radix *radix, uint64_t key, uin
 	return 0;
 }
 
+/* What one slot says of a mapping that it stands for alone. */
+static inline iom_slot iom_slot_of(uint64_t value, uint64_t length)
+{
+	return value | length >> IOM_UNIT_SHIFT << IOM_SLOT_COUNT_SHIFT | IOM_SLOT_LEAF;
+}
+
 /* For what was claimed. */
 
 static inline void iom_radix_publish_one(struct iom_radix *radix, uint64_t key, uint64_t length,
@@ -63,8 +69,7 @@ static inline void iom_radix_publish_one(struct iom_radix *radix, uint64_t key, 
 	iom_slot *slot = iom_radix_one(radix, key, length, true);
 
 	if (slot)
-		iom_slot_store(slot, value | length >> IOM_UNIT_SHIFT << IOM_SLOT_COUNT_SHIFT |
-					     IOM_SLOT_LEAF);
+		iom_slot_store(slot, iom_slot_of(value, length));
 	else
 		iom_radix_publish(radix, key, length, value);
 }

@@ -437,14 +437,15 @@ bool iom_space_fit(const struct iom_space *space, const struct iom_fit *fit, uin
 	 * So look at some of them for the lowest fit; then at those where size alone guarantees
 	 * one; and only then, when the space is nearly full, at all.
 	 */
-	struct search some = { fit, as_gap(fit->count), 64 };
-	struct search sure = { fit, as_gap(fit->count + fit->align - 1), 64 };
-	struct search all = { fit, as_gap(fit->count), UINT32_MAX };
+	struct search s = { fit, as_gap(fit->count), 64 };
 
-	if (search_all(remembering(space), &some, start))
+	if (search_all(remembering(space), &s, start))
 		return true;
-	if (some.budget)
+	if (s.budget)
 		return false;
-	return search_all(remembering(space), &sure, start) ||
-	       search_all(remembering(space), &all, start);
+	s = (struct search){ fit, as_gap(fit->count + fit->align - 1), 64 };
+	if (search_all(remembering(space), &s, start))
+		return true;
+	s = (struct search){ fit, as_gap(fit->count), UINT32_MAX };
+	return search_all(remembering(space), &s, start);
 }

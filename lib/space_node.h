@@ -96,10 +96,24 @@ static inline void clear_from(struct iom_space_node *node, size_t n)
 	node->n = n;
 }
 
+/* Fewer than this are moved one by one: a call costs more. */
+#define FEW 4
+
 /* Copy n entries; the same node's may overlap. */
 static inline void copy(struct iom_space_node *to, size_t i, const struct iom_space_node *from,
 			size_t j, size_t n)
 {
+	if (n < FEW) {
+		const bool up = i < j;
+		size_t k = up ? 0 : n - 1;
+
+		for (; n; n--, k += up ? 1 : SIZE_MAX) {
+			to->end[i + k] = from->end[j + k];
+			to->gap[i + k] = from->gap[j + k];
+			to->below[i + k] = from->below[j + k];
+		}
+		return;
+	}
 	memmove(&to->end[i], &from->end[j], n * sizeof(to->end[0]));
 	memmove(&to->gap[i], &from->gap[j], n * sizeof(to->gap[0]));
 	memmove(&to->below[i], &from->below[j], n * sizeof(to->below[0]));

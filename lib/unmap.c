@@ -8,9 +8,21 @@
 #include "error.h"
 #include "map.h"
 #include "pieces.h"
-#include "radix_one.h"
+#include "slots.h"
 
 /* ---- The end of a span --------------------------------------------------------------------- */
+
+/* What is not of the tables. */
+static inline void forget(struct iom_domain *dom, struct iom_span *span)
+{
+	if (span->file)
+		iom_file_release(dom, span->file);
+	if (span->batch)
+		iom_batch_leave(dom, span);
+	dom->entries -= iom_pieces_count(span);
+	iom_space_remove(&dom->space, span);
+	iom_pool_give(&dom->pool, span);
+}
 
 void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 {
@@ -19,13 +31,7 @@ void iom_span_release(struct iom_domain *dom, struct iom_span *span)
 	if (!(span->flags & IOM_MAP_ALIAS))
 		iom_radix_clear_one(&dom->by_va, span->va, length);
 	iom_radix_clear_one(&dom->by_iova, iova, length);
-	if (span->file)
-		iom_file_release(dom, span->file);
-	if (span->batch)
-		iom_batch_leave(dom, span);
-	dom->entries -= iom_pieces_count(span);
-	iom_space_remove(&dom->space, span);
-	iom_pool_give(&dom->pool, span);
+	forget(dom, span);
 }
 
 void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span)
@@ -44,6 +50,14 @@ void iom_span_quarantine(struct iom_domain *dom, struct iom_span *span)
 		iova, length, iom_errmsg());
 }
 
+static inline void count_out(struct iom_domain *dom, struct iom_span *span)
+{
+	span->state = IOM_SPAN_CHANGING;
+	dom->mappings--;
+	dom->mapped_bytes -= iom_span_length(span);
+	dom->streamed -= span->streamed;
+}
+
 void iom_span_withdraw(struct iom_domain *dom, struct iom_span *span)
 {
 	uint64_t length = iom_span_length(span);
@@ -51,10 +65,7 @@ void iom_span_withdraw(struct iom_domain *dom, struct iom_span *span)
 	if (!(span->flags & IOM_MAP_ALIAS))
 		iom_radix_withdraw_one(&dom->by_va, span->va, length);
 	iom_radix_withdraw_one(&dom->by_iova, iom_span_iova(span), length);
-	span->state = IOM_SPAN_CHANGING;
-	dom->mappings--;
-	dom->mapped_bytes -= length;
-	dom->streamed -= span->streamed;
+	count_out(dom, span);
 }
 
 typedef void span_fn(struct iom_domain *dom, struct iom_span *span);
@@ -87,13 +98,31 @@ static inline int unmap_in_kernel(struct iom_domain *dom, const struct iom_units
 	return ret;
 }
 
-/* With the kernel's answer. */
-static inline void end(struct iom_domain *dom, struct iom_span *span, int ret)
+/* One mapping, whose slots may be known; with the kernel's answer. */
+static inline void end(struct iom_domain *dom, struct iom_span *span, const struct iom_slots *slots,
+		       int ret)
 {
-	if (ret < 0)
+	if (ret < 0) {
 		iom_span_quarantine(dom, span);
-	else
+	} else if (slots->by_va) {
+		iom_slots_clear(slots);
+		forget(dom, span);
+	} else {
 		iom_span_release(dom, span);
+	}
+}
+
+/* And before the kernel is asked. */
+static inline void begin(struct iom_domain *dom, struct iom_span *span, struct iom_slots *slots)
+{
+	*slots = (struct iom_slots){ NULL, NULL };
+	if (!(span->flags & IOM_MAP_ALIAS) &&
+	    iom_slots_find(dom, span->va, iom_span_iova(span), iom_span_length(span), slots)) {
+		iom_slots_withdraw(slots);
+		count_out(dom, span);
+	} else {
+		iom_span_withdraw(dom, span);
+	}
 }
 
 int iom_units_unmap(struct iom_domain *dom, const struct iom_units *units)
@@ -269,15 +298,16 @@ static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
 	const struct iom_units units = iom_region_units(region);
 	struct iom_span *span = iom_space_at(&dom->space, units.start);
+	struct iom_slots slots;
 	int ret;
 
 	if (span->start != units.start || span->end != units.end ||
 	    span->generation != region->generation || span->state != IOM_SPAN_MAPPED ||
 	    span->batch || span->streamed)
 		return iom_unmap_parts(dom, region);
-	iom_span_withdraw(dom, span);
+	begin(dom, span, &slots);
 	ret = unmap_in_kernel(dom, &units);
-	end(dom, span, ret);
+	end(dom, span, &slots, ret);
 	iom_tell_settled(dom);
 	return ret < 0 ? -EIO : 0;
 }
@@ -295,8 +325,10 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 		return iom_error(-ENOENT, "unmap: the region is all zeros: it was never mapped");
 
 	/* what will be withdrawn is far away, and so is its span: have both on the way at once */
-	iom_radix_prefetch(&dom->by_iova, region->iova);
-	iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);
+	if (region->length < IOM_RADIX_LARGE) {
+		iom_radix_prefetch(&dom->by_iova, region->iova);
+		iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);
+	}
 	pthread_rwlock_rdlock(&dom->topology);
 	pthread_mutex_lock(&dom->table);
 	ret = unmap_region(dom, region);
