@@ -161,8 +161,11 @@ uint64_t iom_take_generations(uint64_t n);
  */
 static inline int iom_spans_reserve(struct iom_domain *dom, size_t n)
 {
-	int ret = iom_pool_reserve(&dom->pool, n);
+	int ret;
 
+	if (n <= dom->pool.n_unused && iom_space_has_room(&dom->space, 2 * n))
+		return 0;
+	ret = iom_pool_reserve(&dom->pool, n);
 	return ret < 0 ? ret : iom_space_reserve(&dom->space, 2 * n);
 }
 

@@ -260,25 +260,10 @@ int iom_map_memory(struct iom_domain *dom, struct iom_map_request *rq,
 	return ret;
 }
 
-static int map_generally(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
-			 const struct iom_map_opts *opts, struct iom_region *region)
+int iom_map_generally(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
+		      const struct iom_map_opts *opts, struct iom_region *region)
 {
 	struct iom_map_request rq = { .va = va, .length = length, .flags = flags, .fd = -1 };
 
 	return iom_map_memory(dom, &rq, opts, region);
-}
-
-int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
-	    const struct iom_map_opts *opts, struct iom_region *region)
-{
-	int ret;
-
-	ret = iom_check_owner(dom);
-	if (!ret)
-		ret = opts ? -EAGAIN : iom_map_short(dom, (uintptr_t)va, length, flags, region);
-	if (ret == -EAGAIN)
-		ret = map_generally(dom, (uintptr_t)va, length, flags, opts, region);
-	if (ret < 0)
-		return iom_error_prefix(ret, "map %p + 0x%" PRIx64 ": ", va, length);
-	return 0;
 }

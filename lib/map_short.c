@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The short way to map, for what nearly every map is: some memory, anywhere, without options, where
- * the backend takes all memory alike.  Its steps are those of the general way, less what there is
- * for batches, files, granules, apertures yet to be made and the like.
+ * iom_map(), and the short way to map, for what nearly every map is: some memory, anywhere, without
+ * options, where the backend takes all memory alike.  Its steps are those of the general way, less
+ * what there is for batches, files, granules, apertures yet to be made and the like.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "error.h"
 #include "map_steps.h"
@@ -51,7 +52,7 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 	*err = 0;
 	if (!iom_alike_fit(&dom->alike, place, &dom->space, &start))
 		*err = iom_map_choose(dom, place, place->backing, &start);
-	if (!*err)
+	if (!*err && dom->entries >= dom->entry_limit)
 		*err = iom_map_check_entries(dom, 1);
 	if (*err < 0)
 		return NULL;
@@ -123,14 +124,13 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 	return ret;
 }
 
-int iom_map_short(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
-		  struct iom_region *region)
+/* -EAGAIN: nothing has happened, and it is not plain. */
+static inline int map_plain(struct iom_domain *dom, uintptr_t va, uint64_t length,
+			    unsigned int flags, struct iom_region *region)
 {
 	struct iom_place place = { .va = va, .length = length };
 	int ret = -EAGAIN;
 
-	if (!is_plain(dom, va, length, flags))
-		return -EAGAIN;
 	pthread_rwlock_rdlock(&dom->topology);
 	if (is_plain_here(dom, va, length)) {
 		place.backing = dom->coarsest;
@@ -142,4 +142,21 @@ int iom_map_short(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigne
 	if ((ret == -ENOSPC || ret == -ENOMEM) && iom_cache_is_used(&dom->cache))
 		return -EAGAIN;
 	return ret;
+}
+
+int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flags,
+	    const struct iom_map_opts *opts, struct iom_region *region)
+{
+	int ret;
+
+	ret = iom_check_owner(dom);
+	if (!ret && !opts && is_plain(dom, (uintptr_t)va, length, flags))
+		ret = map_plain(dom, (uintptr_t)va, length, flags, region);
+	else if (!ret)
+		ret = -EAGAIN;
+	if (ret == -EAGAIN)
+		ret = iom_map_generally(dom, (uintptr_t)va, length, flags, opts, region);
+	if (ret < 0)
+		return iom_error_prefix(ret, "map %p + 0x%" PRIx64 ": ", va, length);
+	return 0;
 }

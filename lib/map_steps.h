@@ -40,12 +40,9 @@ void iom_map_give_up(struct iom_domain *dom, const struct iom_map_request *rq);
 
 /* ---- What these are made of, for the short way ---------------------------------------------- */
 
-/*
- * Map as iom_map() does without options, in a process that opened the domain; region may be NULL.
- * -EAGAIN, and nothing has happened: it takes the general way.
- */
-int iom_map_short(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
-		  struct iom_region *region);
+/* Map as iom_map() does, in a process that opened the domain. */
+int iom_map_generally(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
+		      const struct iom_map_opts *opts, struct iom_region *region);
 
 /* The table lock is held, for the rest.  Where there is room; backing is the memory's own. */
 int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, uint64_t backing,

@@ -192,7 +192,7 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 		   const struct iom_space *space, uint64_t *start)
 {
-	uint64_t whole = place->backing | place->va | place->length, least, aligns, align;
+	uint64_t whole = place->va | place->length, least, aligns, align;
 	uint64_t fits = alike->page_sizes & (iom_smallest_page(whole) * 2 - 1);
 	struct iom_fit fit = { .count = place->length >> IOM_UNIT_SHIFT };
 	size_t i;
@@ -200,7 +200,10 @@ bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 	if (!fits)
 		return false;
 	least = iom_largest_of(fits);
-	for (aligns = least | worthwhile(alike->likely, place, least); aligns; aligns &= ~align) {
+	aligns = least;
+	if (place->length > least)
+		aligns |= worthwhile(alike->likely, place, least);
+	for (; aligns; aligns &= ~align) {
 		align = iom_largest_of(aligns);
 		fit.align = align >> IOM_UNIT_SHIFT;
 		fit.phase = (place->va & (align - 1)) >> IOM_UNIT_SHIFT;

@@ -52,8 +52,9 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 		       struct iom_alike *alike);
 
 /*
- * The place that would be taken by iom_placement() of what that offers above 4 GiB with the largest
- * pages: with that limit, and no granule.  False: none of these is free, or it cannot be said.
+ * The place that would be taken by iom_placement() of what that offers above 4 GiB, with that limit
+ * and no granule, congruent modulo the largest page that divides address and length; where what is
+ * behind the memory does not matter.  False: none of these is free, or it cannot be said.
  */
 bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 		   const struct iom_space *space, uint64_t *start);

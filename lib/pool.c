@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A chunk is this large, and no less than a part of all that there is. */
 #define CHUNK_BYTES 16384
@@ -68,16 +67,12 @@ int iom_pool_reserve(struct iom_pool *pool, size_t n)
 	return n > pool->n_unused ? add_chunk(pool, n - pool->n_unused) : 0;
 }
 
-void *iom_pool_take(struct iom_pool *pool)
+void *iom_pool_take_fresh(struct iom_pool *pool)
 {
 	struct iom_pool_chunk *chunk;
-	void *object = pool->given;
+	void *object;
 
 	pool->n_unused--;
-	if (object) {
-		memcpy(&pool->given, object, sizeof(pool->given));
-		return object;
-	}
 	while (!pool->fresh->n_fresh)
 		pool->fresh = pool->fresh->next;
 	chunk = pool->fresh;
@@ -85,11 +80,4 @@ void *iom_pool_take(struct iom_pool *pool)
 	chunk->fresh += pool->size;
 	chunk->n_fresh--;
 	return object;
-}
-
-void iom_pool_give(struct iom_pool *pool, void *object)
-{
-	memcpy(object, &pool->given, sizeof(pool->given));
-	pool->given = object;
-	pool->n_unused++;
 }

@@ -7,6 +7,7 @@
 #define IOM_POOL_H
 
 #include <stddef.h>
+#include <string.h>
 
 struct iom_pool {
 	size_t size;                   /* of an object */
@@ -25,7 +26,24 @@ void iom_pool_destroy(struct iom_pool *pool);
 
 /* Make sure that the next n takes succeed: -ENOMEM. */
 int iom_pool_reserve(struct iom_pool *pool, size_t n);
-void *iom_pool_take(struct iom_pool *pool);
-void iom_pool_give(struct iom_pool *pool, void *object);
+void *iom_pool_take_fresh(struct iom_pool *pool);
+
+static inline void *iom_pool_take(struct iom_pool *pool)
+{
+	void *object = pool->given;
+
+	if (!object)
+		return iom_pool_take_fresh(pool);
+	pool->n_unused--;
+	memcpy(&pool->given, object, sizeof(pool->given));
+	return object;
+}
+
+static inline void iom_pool_give(struct iom_pool *pool, void *object)
+{
+	memcpy(object, &pool->given, sizeof(pool->given));
+	pool->given = object;
+	pool->n_unused++;
+}
 
 #endif

@@ -156,7 +156,7 @@ int iom_space_reserve(struct iom_space *space, size_t n)
 	size_t used = space->nodes.n - space->nodes.n_unused;
 	size_t most;
 
-	if (n * each <= space->nodes.n_unused)
+	if (iom_space_has_room(space, n))
 		return 0;
 	/*
 	 * Each insert may split a node of every level, and the root twice.  Many need less: what was
@@ -355,7 +355,8 @@ void iom_space_remove(struct iom_space *space, const struct iom_span *span)
 	space->inserted.node = NULL;
 	if (!last)
 		raise_gap(space, room);
-	if (last || leaf->node->n < LEAST)
+	/* the root may have as few as it likes, and its last is the sentinel */
+	if (space->height && (last || leaf->node->n < LEAST))
 		mend(space);
 	if (last) {
 		go(space, from);
@@ -387,44 +388,63 @@ struct search {
 	unsigned int budget; /* how many of them that do not fit may be looked at */
 };
 
-/* The lowest fit below a node, in front of which from is the last end; remembered by the path. */
-static bool search(struct iom_space *space, struct iom_space_node *node, unsigned int level,
-		   uint64_t from, struct search *s, uint64_t *start)
+/* The entries of a node with large enough gaps that may lie in the range, as bits. */
+static inline uint32_t candidates(const struct iom_space_node *node, uint64_t from,
+				  const struct search *s)
 {
-	struct iom_space_step *step = &space->path[level];
 	uint32_t mask = find_gaps(node, s->size);
-	const uint64_t first = from;
-	size_t i;
 
-	if (from < s->fit->first)
-		mask &= UINT32_MAX << find(node, s->fit->first);
-	for (; mask; mask &= mask - 1) {
-		i = (size_t)__builtin_ctz(mask);
-		from = i ? node->end[i - 1] : first;
+	return from < s->fit->first ? mask & UINT32_MAX << find(node, s->fit->first) : mask;
+}
+
+/* The lowest fit in a leaf, in front of which first is the last end; remembered by the path. */
+static bool search_leaf(struct iom_space *space, struct iom_space_node *leaf, uint64_t first,
+			struct search *s, uint64_t *start)
+{
+	uint32_t mask;
+
+	space->from = first;
+	for (mask = candidates(leaf, first, s); mask && s->budget; mask &= mask - 1) {
+		size_t i = (size_t)__builtin_ctz(mask);
+		uint64_t from = i ? leaf->end[i - 1] : first;
+
 		if (from >= s->fit->end)
 			return false;
-		*step = (struct iom_space_step){ node, i };
-		if (level) {
-			if (search(space, node->below[i].node, level - 1, from, s, start))
-				return true;
-		} else {
-			space->from = first;
-			if (fit_gap(from, from + gap_size(space), s->fit, start)) {
-				remember_leaf(space, first);
-				return true;
-			}
-			if (s->budget)
-				s->budget--;
+		space->path[0] = (struct iom_space_step){ leaf, i };
+		if (fit_gap(from, from + gap_size(space), s->fit, start)) {
+			remember_leaf(space, first);
+			return true;
 		}
-		if (!s->budget)
+		s->budget--;
+	}
+	return false;
+}
+
+/* The same below a node. */
+static bool search(struct iom_space *space, struct iom_space_node *node, unsigned int level,
+		   uint64_t first, struct search *s, uint64_t *start)
+{
+	uint32_t mask;
+
+	if (!level)
+		return search_leaf(space, node, first, s, start);
+	for (mask = candidates(node, first, s); mask && s->budget; mask &= mask - 1) {
+		size_t i = (size_t)__builtin_ctz(mask);
+		uint64_t from = i ? node->end[i - 1] : first;
+
+		if (from >= s->fit->end)
 			return false;
+		space->path[level] = (struct iom_space_step){ node, i };
+		if (search(space, node->below[i].node, level - 1, from, s, start))
+			return true;
 	}
 	return false;
 }
 
 static bool search_all(struct iom_space *space, struct search *s, uint64_t *start)
 {
-	if (search(space, &space->root, space->height, 0, s, start))
+	if (space->height ? search(space, &space->root, space->height, 0, s, start)
+			  : search_leaf(space, &space->root, 0, s, start))
 		return true;
 	forget_path(space);
 	return false;

@@ -98,6 +98,12 @@ static inline bool iom_space_exists(const struct iom_space *space)
 /* Make sure that the next n inserts succeed: -ENOMEM. */
 int iom_space_reserve(struct iom_space *space, size_t n);
 
+/* Whether that would find nothing to do. */
+static inline bool iom_space_has_room(const struct iom_space *space, size_t n)
+{
+	return n * (space->height + 2) <= space->nodes.n_unused;
+}
+
 /* The span with the lowest end that lies behind unit: it contains unit, or comes next. */
 struct iom_span *iom_space_at(const struct iom_space *space, uint64_t unit);
 

@@ -296,16 +296,17 @@ struct iom_units iom_region_units(const struct iom_region *region)
 /* A region is mostly one mapping, all of it. */
 static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 {
-	const struct iom_units units = iom_region_units(region);
-	struct iom_span *span = iom_space_at(&dom->space, units.start);
+	struct iom_span *span = iom_space_at(&dom->space, region->iova >> IOM_UNIT_SHIFT);
 	struct iom_slots slots;
+	struct iom_units units;
 	int ret;
 
-	if (span->start != units.start || span->end != units.end ||
+	if (iom_span_iova(span) != region->iova || iom_span_length(span) != region->length ||
 	    span->generation != region->generation || span->state != IOM_SPAN_MAPPED ||
 	    span->batch || span->streamed)
 		return iom_unmap_parts(dom, region);
 	begin(dom, span, &slots);
+	units = (struct iom_units){ span->start, span->end };
 	ret = unmap_in_kernel(dom, &units);
 	end(dom, span, &slots, ret);
 	iom_tell_settled(dom);
