@@ -9,7 +9,7 @@
 #define BASE (UINT64_C(1) << 44)
 #define DECLARED (UINT64_C(1) << 45)
 #define PIECES 1000
-#define OPS 10000
+#define OPS 50000
 #define IO 4096
 
 #define PAIR_AT_MOST 1500
@@ -20,12 +20,13 @@
 struct hot {
 	struct bench_world *world;
 	struct iom_stream *stream;
+	size_t pieces;
 	struct iom_region regions[PIECES];
 	void *mapped[PLACES], *declared[PLACES];
 	iom_iova_t iovas[PLACES];
 };
 
-static struct hot *new_hot(const char *backend, const char **real_backend)
+static struct hot *new_hot(const char *backend, size_t pieces, const char **real_backend)
 {
 	const struct bench_world_opts opts = { .backend = backend };
 	struct hot *hot = calloc(1, sizeof(*hot));
@@ -35,16 +36,17 @@ static struct hot *new_hot(const char *backend, const char **real_backend)
 	if (!hot)
 		bench_fail("no memory");
 	hot->world = bench_world_new(&opts);
-	for (i = 0; i < PIECES; i++)
+	hot->pieces = pieces;
+	for (i = 0; i < pieces; i++)
 		bench_check(iom_map(hot->world->dom, (void *)(uintptr_t)(BASE + i * PIECE), PIECE,
 				    IOM_MAP_RW, NULL, &hot->regions[i]),
 			    "iom_map");
-	bench_check(iom_memory_add(hot->world->dom, (void *)(uintptr_t)DECLARED, PIECES * PIECE,
+	bench_check(iom_memory_add(hot->world->dom, (void *)(uintptr_t)DECLARED, pieces * PIECE,
 				   IOM_MAP_RW, &memory),
 		    "iom_memory_add");
 	bench_check(iom_stream_open(hot->world->dom, &hot->stream), "iom_stream_open");
 	for (i = 0; i < PLACES; i++) {
-		uint64_t piece = i % PIECES, offset = i * 377 % (PIECE / IO) * IO;
+		uint64_t piece = i % pieces, offset = i * 377 % (PIECE / IO) * IO;
 
 		hot->mapped[i] = (void *)(uintptr_t)(BASE + piece * PIECE + offset);
 		hot->declared[i] = (void *)(uintptr_t)(DECLARED + piece * PIECE + offset);
@@ -57,13 +59,25 @@ static struct hot *new_hot(const char *backend, const char **real_backend)
 static void *by_type1(struct bench *b, const char **backend)
 {
 	(void)b;
-	return new_hot("type1", backend);
+	return new_hot("type1", PIECES, backend);
+}
+
+static void *one_by_type1(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("type1", 1, backend);
 }
 
 static void *by_iommufd(struct bench *b, const char **backend)
 {
 	(void)b;
-	return new_hot("iommufd", backend);
+	return new_hot("iommufd", PIECES, backend);
+}
+
+static void *one_by_iommufd(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("iommufd", 1, backend);
 }
 
 static uint64_t translate(void *arg, uint64_t ops)
@@ -137,7 +151,7 @@ static uint64_t map_unmap(void *arg, uint64_t ops)
 	uint64_t i;
 
 	for (i = 0; i < ops; i++) {
-		region = &hot->regions[i * 377 % PIECES];
+		region = &hot->regions[i * 377 % hot->pieces];
 		if (iom_unmap(hot->world->dom, region) < 0 ||
 		    iom_map(hot->world->dom, region->va, PIECE, IOM_MAP_RW, NULL, region) < 0)
 			bench_fail("map and unmap: %s", iom_errmsg());
@@ -152,8 +166,10 @@ static void run(struct bench *b)
 		{ "instructions/iom_iova_to_va", by_type1, iova_to_va, OPS, 0 },
 		{ "instructions/stream pair, mapped", by_type1, stream_mapped, OPS, 0 },
 		{ "instructions/stream pair, cached", by_warm_type1, stream_cached, OPS, 0 },
-		{ "instructions/map+unmap/type1", by_type1, map_unmap, OPS, PAIR_AT_MOST },
-		{ "instructions/map+unmap/iommufd", by_iommufd, map_unmap, OPS, PAIR_AT_MOST },
+		{ "instructions/map+unmap/type1", one_by_type1, map_unmap, OPS, PAIR_AT_MOST },
+		{ "instructions/map+unmap/iommufd", one_by_iommufd, map_unmap, OPS, PAIR_AT_MOST },
+		{ "instructions/map+unmap of 1000/type1", by_type1, map_unmap, OPS, 0 },
+		{ "instructions/map+unmap of 1000/iommufd", by_iommufd, map_unmap, OPS, 0 },
 	};
 	size_t i;
 

@@ -56,7 +56,8 @@ static void exec_callgrind(const char *name, const char *out, int answer)
 	self[n] = '\0';
 	snprintf(file, sizeof(file), "--callgrind-out-file=%s", out);
 	execlp("valgrind", "valgrind", "-q", "--tool=callgrind",
-	       "--toggle-collect=bench_counted_run", file, self, "--count", name, (char *)NULL);
+	       "--toggle-collect=bench_counted_run", "--toggle-collect=bench_ioctl", file, self,
+	       "--count", name, (char *)NULL);
 	_exit(NO_PROGRAM);
 }
 
@@ -116,6 +117,11 @@ static void count(struct bench *b, const struct bench_counted *counted, struct b
 	}
 	if (!answered) {
 		bench_add_missing(b, row, "valgrind does not run this program");
+		return;
+	}
+	/* 0: the function has another name, as with link-time optimisation */
+	if (answered == 2 && !status && read_totals(out) == 0) {
+		bench_add_missing(b, row, "callgrind does not find the function");
 		return;
 	}
 	if (answered < 2 || status || read_totals(out) < 0)

@@ -58,12 +58,13 @@ struct iom_domain {
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	struct iom_alike alike;            /* these, if they are alike, up to reach */
-	uint64_t entry_limit;              /* the kernel's maps at once; UINT64_MAX: any number */
-	uint64_t coarsest;                 /* unit of an aperture */
-	uint64_t reach;                    /* of the narrowest device */
-	char *reasons;                     /* why backends were taken or passed over, or NULL */
-	char *refusal; /* what the last attach that failed left to say, or NULL */
-	char *narrow;  /* why there is no further aperture, or NULL: it was not tried */
+	bool is_plain;        /* no granule, and a backend that takes all memory alike */
+	uint64_t entry_limit; /* the kernel's maps at once; UINT64_MAX: any number */
+	uint64_t coarsest;    /* unit of an aperture */
+	uint64_t reach;       /* of the narrowest device */
+	char *reasons;        /* why backends were taken or passed over, or NULL */
+	char *refusal;        /* what the last attach that failed left to say, or NULL */
+	char *narrow;         /* why there is no further aperture, or NULL: it was not tried */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;

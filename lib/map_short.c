@@ -12,18 +12,18 @@
 #include "slots.h"
 
 /* Whether the arguments are in order, and nothing is to be done for them before or afterwards. */
-static bool is_plain(const struct iom_domain *dom, uintptr_t va, uint64_t length,
-		     unsigned int flags)
+static inline bool is_plain(const struct iom_domain *dom, uintptr_t va, uint64_t length,
+			    unsigned int flags)
 {
-	return va && length && length < IOM_POPULATE_LEAST && length - 1 <= UINT64_MAX - va &&
+	/* neither is 0, and they do not run past 2^64 */
+	return length - 1 < IOM_POPULATE_LEAST - 1 && va - 1 < UINT64_MAX - length &&
 	       flags - 1 < IOM_MAP_RW && !__atomic_load_n(&dom->cache.granules, __ATOMIC_RELAXED);
 }
 
-/* The same of what depends on the devices that are attached now. */
-static bool is_plain_here(const struct iom_domain *dom, uintptr_t va, uint64_t length)
+/* The same of what depends on the devices that are attached now; with none no unit is a page. */
+static inline bool is_plain_here(const struct iom_domain *dom, uintptr_t va, uint64_t length)
 {
-	return dom->devices && !dom->granule && !iom_needs_backing(dom) &&
-	       !dom->backend->ops->wants_aperture && !((va | length) & (dom->page_size - 1));
+	return dom->is_plain && !((va | length) & (dom->page_size - 1));
 }
 
 /* The slots, if there is one each way. */

@@ -177,8 +177,7 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 	*alike = (struct iom_alike){ 0 };
 	if (!are_alike(apertures) || apertures->n > IOM_ALIKE_MAX)
 		return;
-	alike->page_sizes = apertures->v[0].page_sizes;
-	alike->likely = likely_pages(&apertures->v[0]);
+	alike->pages = likely_pages(&apertures->v[0]);
 	for (i = 0; i < apertures->n; i++) {
 		struct iom_fit fit;
 
@@ -193,7 +192,7 @@ bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 		   const struct iom_space *space, uint64_t *start)
 {
 	uint64_t whole = place->va | place->length, least, aligns, align;
-	uint64_t fits = alike->page_sizes & (iom_smallest_page(whole) * 2 - 1);
+	uint64_t fits = alike->pages & (iom_smallest_page(whole) * 2 - 1);
 	struct iom_fit fit = { .count = place->length >> IOM_UNIT_SHIFT };
 	size_t i;
 
@@ -202,7 +201,7 @@ bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 	least = iom_largest_of(fits);
 	aligns = least;
 	if (place->length > least)
-		aligns |= worthwhile(alike->likely, place, least);
+		aligns |= worthwhile(alike->pages, place, least);
 	for (; aligns; aligns &= ~align) {
 		align = iom_largest_of(aligns);
 		fit.align = align >> IOM_UNIT_SHIFT;

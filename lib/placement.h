@@ -40,9 +40,8 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
  * their parts above 4 GiB and below a limit.
  */
 struct iom_alike {
-	size_t n; /* parts; 0: the apertures differ, or are too many */
-	uint64_t page_sizes;
-	uint64_t likely; /* pages that the IOMMU has besides, perhaps */
+	size_t n;       /* parts; 0: the apertures differ, or are too many */
+	uint64_t pages; /* that the IOMMU has, most likely */
 	struct {
 		uint64_t first, end;
 	} parts[IOM_ALIKE_MAX];

@@ -188,6 +188,8 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->reach = view->reach;
 	dom->coarsest = view->coarsest;
 	iom_alike_prepare(&dom->automatic, dom->reach, &dom->alike);
+	dom->is_plain = !dom->granule && !iom_needs_backing(dom) &&
+			!dom->backend->ops->wants_aperture;
 	dom->backend->ops->entries(dom->backend, &dom->entry_limit, NULL);
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);
 	return 0;

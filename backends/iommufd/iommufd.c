@@ -232,7 +232,7 @@ static int iommufd_map(struct iom_backend *backend, const struct iom_backend_map
 
 	if (map->fd >= 0 && !__atomic_load_n(&u->no_files, __ATOMIC_RELAXED))
 		ret = map_file(backend, map);
-	if (ret == -ENOTTY || (map->fd >= 0 && ret == -EINVAL))
+	if (map->fd < 0 || ret == -ENOTTY || ret == -EINVAL)
 		ret = map_memory(backend, map);
 	if (ret == -ENOMEM)
 		return iom_memlock_user_error(backend->sys, map->rest);

@@ -28,6 +28,8 @@ enum outcome batch_works(struct fixture *f, struct rig *rig, const struct batch 
 		EXPECT(r->va == piece->va && r->length == piece->length);
 		EXPECT(iom_region_iova(r, r->va) == r->iova && r->generation);
 		EXPECT(translates_to(f, r->va, r->iova));
+		if (!world_tries_dma(i))
+			continue;
 		TRY(rig_reaches(rig, r->va, r->iova));
 		TRY(rig_reaches(rig, end, iom_region_iova(r, end)));
 	}
@@ -40,7 +42,8 @@ enum outcome batch_is_gone(struct fixture *f, struct rig *rig, const struct batc
 
 	for (i = 0; i < BATCH; i++) {
 		EXPECT(!is_mapped(f, b->regions[i].va));
-		TRY(rig_misses(rig, b->regions[i].va, b->regions[i].iova));
+		if (world_tries_dma(i))
+			TRY(rig_misses(rig, b->regions[i].va, b->regions[i].iova));
 	}
 	return PASS;
 }

@@ -49,6 +49,12 @@ void *world_huge_memory(uint64_t length, int shift);
 /* Bytes of memory that a case may use up, some hundred MiB at least. */
 uint64_t world_working_set(void);
 
+/*
+ * Whether the device's DMA is worth its time for the i-th of many alike: QEMU's edu takes a tenth of
+ * a second for each transfer (edu_dma_timer).
+ */
+bool world_tries_dma(uint64_t i);
+
 /* POWER: how many DMA windows a device may have; 0 elsewhere. */
 int world_windows(void);
 

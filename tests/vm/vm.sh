@@ -18,7 +18,7 @@ umask 022
 
 CACHE=$(cache_dir)
 FETCH_LOG=$BUILD/vm/fetch.log
-VM_TIMEOUT=${VM_TIMEOUT:-1200}
+VM_TIMEOUT=${VM_TIMEOUT:-1800}
 mkdir -p "$BUILD/vm"
 
 # use_row NAME: the row's variables, those of its architecture, and DIR, its folder.

@@ -147,6 +147,12 @@ uint64_t world_working_set(void)
 	return 1024u << 20;
 }
 
+bool world_tries_dma(uint64_t i)
+{
+	(void)i;
+	return true;
+}
+
 /* What is larger than this is this again and again. */
 #define HUGE_MEMORY (64u << 20)
 

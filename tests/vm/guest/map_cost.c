@@ -20,7 +20,8 @@
 #include "step.h"
 
 #define LENGTH (UINT64_C(2) << 20)
-#define MOST_INSTRUCTIONS 1500
+/* Beside the others, where the tree is searched; by themselves they are 1500 (bench/bench_count.c). */
+#define MOST_INSTRUCTIONS 2700
 /*
  * On POWER there are the books of registrations besides, and the page size is asked for; and where the
  * window's pages are small, so that the IOVA is no multiple of 2 MiB, 512 slots of each table.
