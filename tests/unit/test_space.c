@@ -439,7 +439,7 @@ START_TEST(reserve_refused)
 		insert(&spans[i], 5 * i, 5 * i + 2);
 	}
 	check_tree(N);
-	ck_assert_int_eq(iom_space_reserve(&space, SIZE_MAX / 4096), -ENOMEM);
+	ck_assert_int_eq(iom_space_reserve(&space, SIZE_MAX / 8), -ENOMEM);
 	insert(&last, 5 * i, 5 * i + 2);
 	check_tree(N + 1);
 }

@@ -55,6 +55,16 @@ static int go_on(pid_t pid, enum __ptrace_request how)
 	}
 }
 
+static uint64_t where(pid_t pid)
+{
+#ifdef __powerpc64__
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)(PT_NIP * 8), NULL);
+#else
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user, regs.rip),
+				NULL);
+#endif
+}
+
 #ifdef __powerpc64__
 /*
  * The kernel takes the reservation of a load-and-reserve away whenever it returns to user space, so
@@ -140,34 +150,35 @@ static uint64_t skip_sequence(pid_t pid, uint64_t pc)
 	return length + 1;
 }
 
-static uint64_t step_over(pid_t pid)
+static uint64_t step_over(pid_t pid, uint64_t pc)
 {
-	uint64_t pc = (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)(PT_NIP * 8), NULL);
-
 	return reserves(instruction_at(pid, pc)) ? skip_sequence(pid, pc) : 0;
 }
 #else
-static uint64_t step_over(pid_t pid)
+static uint64_t step_over(pid_t pid, uint64_t pc)
 {
 	(void)pid;
+	(void)pc;
 	return 0;
 }
 #endif
 
+/* One that repeats (x86) is stepped through each time, and counts once, as a processor counts it. */
 static bool count_instructions(pid_t pid, struct step_counts *counts)
 {
-	uint64_t passed;
+	uint64_t passed, pc, before = 0;
 	int stop;
 
-	for (;;) {
-		passed = step_over(pid);
+	for (;; before = pc) {
+		pc = where(pid);
+		passed = step_over(pid, pc);
 		counts->instructions += passed;
 		if (passed)
 			continue;
 		stop = go_on(pid, PTRACE_SINGLESTEP);
 		if (stop != SIGTRAP)
 			return stop == MARK;
-		counts->instructions++;
+		counts->instructions += pc != before;
 	}
 }
 

@@ -3,8 +3,7 @@
  * How many instructions of user space, and how many system calls, a part of a program takes, where
  * the processor does not count: a child runs it, and is stepped through it by ptrace.
  *
- * The part is between two marks, and what these take themselves is in it.  Instructions that repeat
- * count as often as they do (x86).
+ * The part is between two marks, and what these take themselves is in it.
  */
 #ifndef STEP_H
 #define STEP_H
