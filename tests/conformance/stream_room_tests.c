@@ -191,11 +191,12 @@ static enum outcome all_in_flight(struct fixture *f)
 	TRY(takes_off(f, s.stream, granule(&s, n), GRANULE, &flights[5]));
 	EXPECT(stream_counters(s.stream).evictions == 1);
 	for (i = 0; i < n; i++) {
-		TRY(write_marks(&s, &flights[i], i == 5 ? n : i, 0));
+		if (world_tries_dma(i) || i == 5)
+			TRY(write_marks(&s, &flights[i], i == 5 ? n : i, 0));
 		TRY(lands(s.stream, &flights[i]));
 	}
 	for (i = 0; i <= n; i++)
-		EXPECT(has_marks(&s, i, 0) == (i != 5));
+		EXPECT(has_marks(&s, i, 0) == (i == n || (i != 5 && world_tries_dma(i))));
 	return over(&s);
 }
 

@@ -59,7 +59,7 @@ static enum outcome warm(struct fixture *f)
 
 		TRY(takes_off(f, s.stream, s.p + at, length, &flight));
 		EXPECT(flight.n <= 2 && flight.segments[0].cookie);
-		if (i % 16 == 0)
+		if (i % 16 == 0 && world_tries_dma(i / 16))
 			TRY(flight_reaches(&s.rig, &flight));
 		TRY(lands(s.stream, &flight));
 	}

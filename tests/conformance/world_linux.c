@@ -89,7 +89,7 @@ uint64_t world_working_set(void)
 
 bool world_tries_dma(uint64_t i)
 {
-	return i % 4 == 0;
+	return i % 8 == 0;
 }
 
 /* A virtual function, which has one, would have to be told of. */
