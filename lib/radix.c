@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "radix.h"
+#include "radix_one.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-
-#define LARGE_PAGE \
-	(UINT64_C(1) << IOM_RADIX_MIDDLE) /* what a slot of the middle level stands for */
 
 /* What a table takes: the top, one of the last level, and one of the middle level, see displaced(). */
 #define LARGE_TABLE (sizeof(iom_slot) * IOM_RADIX_TOPS)
@@ -35,16 +31,6 @@ struct run {
 	size_t n;
 	unsigned int shift;
 };
-
-static void store(iom_slot *slot, iom_slot value)
-{
-	__atomic_store_n(slot, value, IOM_SLOT_STORE);
-}
-
-static bool is_table(iom_slot slot)
-{
-	return slot > IOM_SLOT_CLAIMED && !(slot & IOM_SLOT_LEAF);
-}
 
 static iom_slot *table_of(iom_slot slot)
 {
@@ -127,7 +113,7 @@ static iom_slot *need_table(struct iom_radix *radix, iom_slot *slot, size_t byte
 		return table_of(there);
 	table = bytes == SMALL_TABLE ? add_small_table(radix) : add_chunk(radix, bytes);
 	if (table)
-		store(slot, (uintptr_t)table);
+		iom_slot_store(slot, (uintptr_t)table);
 	return table;
 }
 
@@ -160,7 +146,7 @@ static iom_slot *need_last(struct iom_radix *radix, iom_slot *middle, uint64_t k
 	iom_slot *slot = &middle[iom_radix_middle(key)];
 
 	if (!iom_slot_load(slot) && *displaced(middle, key))
-		store(slot, *displaced(middle, key));
+		iom_slot_store(slot, *displaced(middle, key));
 	return need_table(radix, slot, SMALL_TABLE);
 }
 
@@ -197,7 +183,7 @@ static inline uint64_t bytes_of(const struct run *run)
 /* The slots of a table of the last level that a range begins with. */
 static inline struct run run_of_last(iom_slot *table, uint64_t key, uint64_t length)
 {
-	uint64_t rest = LARGE_PAGE - (key & (LARGE_PAGE - 1));
+	uint64_t rest = IOM_RADIX_LARGE - (key & (IOM_RADIX_LARGE - 1));
 
 	return (struct run){ table, key, least(length, rest) >> IOM_RADIX_LAST, IOM_RADIX_LAST };
 }
@@ -209,10 +195,10 @@ static inline struct run run_at(const struct iom_radix *radix, uint64_t key, uin
 	size_t index = iom_radix_middle(key), end = index + 1;
 	iom_slot slot = iom_slot_load(&middle[index]);
 
-	if (is_table(slot))
+	if (iom_slot_is_table(slot))
 		return run_of_last(table_of(slot), key, length);
 	for (length >>= IOM_RADIX_MIDDLE; end - index < length && end < IOM_RADIX_MIDDLES; end++)
-		if (is_table(iom_slot_load(&middle[end])))
+		if (iom_slot_is_table(iom_slot_load(&middle[end])))
 			break;
 	return (struct run){ middle, key, end - index, IOM_RADIX_MIDDLE };
 }
@@ -222,7 +208,7 @@ static INLINE void fill_run(const struct run *run, unsigned int shift, iom_slot 
 	size_t i;
 
 	for (i = 0; i < run->n; i++)
-		store(slot_of(run, shift, i), slot);
+		iom_slot_store(slot_of(run, shift, i), slot);
 }
 
 static void fill(struct iom_radix *radix, uint64_t key, uint64_t length, iom_slot slot)
@@ -260,8 +246,9 @@ static INLINE void put_run(const struct run *run, unsigned int shift, size_t ski
 		uint64_t offset = (uint64_t)i << shift;
 		uint64_t units = (length - offset) >> IOM_UNIT_SHIFT;
 
-		store(slot_of(run, shift, i),
-		      (value + offset) | least(units, max) << IOM_SLOT_COUNT_SHIFT | IOM_SLOT_LEAF);
+		iom_slot_store(slot_of(run, shift, i),
+			       (value + offset) | least(units, max) << IOM_SLOT_COUNT_SHIFT |
+				       IOM_SLOT_LEAF);
 	}
 }
 
@@ -294,10 +281,10 @@ static void displace(iom_slot *middle, uint64_t key)
 {
 	iom_slot *slot = &middle[iom_radix_middle(key)], table = iom_slot_load(slot);
 
-	if (!is_table(table) || !is_empty(table_of(table)))
+	if (!iom_slot_is_table(table) || !is_empty(table_of(table)))
 		return;
 	*displaced(middle, key) = table;
-	store(slot, 0);
+	iom_slot_store(slot, 0);
 }
 
 /* Claim slots of one table that a range begins with; *done grows by what was, even on failure. */
@@ -306,22 +293,22 @@ static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, ui
 {
 	iom_slot *middle = need_middle(radix, key), *table;
 	size_t index = iom_radix_middle(key), i;
-	bool large = length >= LARGE_PAGE && !((key | value) & (LARGE_PAGE - 1));
+	bool large = length >= IOM_RADIX_LARGE && !((key | value) & (IOM_RADIX_LARGE - 1));
 	struct run run;
 
 	if (!middle)
 		return -ENOMEM;
 	if (large)
 		displace(middle, key);
-	if (!is_table(iom_slot_load(&middle[index]))) {
+	if (!iom_slot_is_table(iom_slot_load(&middle[index]))) {
 		if (iom_slot_load(&middle[index]))
 			return -EEXIST;
 		if (large) {
 			do {
-				store(&middle[index], IOM_SLOT_CLAIMED);
-				*done += LARGE_PAGE;
-				length -= LARGE_PAGE;
-			} while (length >= LARGE_PAGE && ++index < IOM_RADIX_MIDDLES &&
+				iom_slot_store(&middle[index], IOM_SLOT_CLAIMED);
+				*done += IOM_RADIX_LARGE;
+				length -= IOM_RADIX_LARGE;
+			} while (length >= IOM_RADIX_LARGE && ++index < IOM_RADIX_MIDDLES &&
 				 !iom_slot_load(&middle[index]));
 			return 0;
 		}
@@ -331,7 +318,7 @@ static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, ui
 		return -ENOMEM;
 	run = run_of_last(table, key, length);
 	for (i = 0; i < run.n && !iom_slot_load(slot_of(&run, IOM_RADIX_LAST, i)); i++)
-		store(slot_of(&run, IOM_RADIX_LAST, i), IOM_SLOT_CLAIMED);
+		iom_slot_store(slot_of(&run, IOM_RADIX_LAST, i), IOM_SLOT_CLAIMED);
 	*done += (uint64_t)i << IOM_RADIX_LAST;
 	return i < run.n ? -EEXIST : 0;
 }
@@ -369,7 +356,7 @@ void iom_radix_publish(struct iom_radix *radix, uint64_t key, uint64_t length, u
 void iom_radix_shorten(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		       uint64_t largest)
 {
-	uint64_t tail = reach_of(largest < LARGE_PAGE ? IOM_RADIX_LAST : IOM_RADIX_MIDDLE);
+	uint64_t tail = reach_of(largest < IOM_RADIX_LARGE ? IOM_RADIX_LAST : IOM_RADIX_MIDDLE);
 	uint64_t skip = length > tail ? length - tail : 0;
 
 	while (length > skip) {

@@ -10,6 +10,7 @@
 
 #include "radix.h"
 
+/* What a slot of the middle level stands for. */
 #define IOM_RADIX_LARGE (UINT64_C(1) << IOM_RADIX_MIDDLE)
 
 static inline void iom_slot_store(iom_slot *slot, iom_slot value)
