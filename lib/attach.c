@@ -13,6 +13,7 @@
 #include "pieces.h"
 #include "plan.h"
 #include "request.h"
+#include "topology.h"
 #include "view.h"
 
 #define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
@@ -295,11 +296,11 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 	if (!ret)
 		ret = read_reach(&opts, &d->reach);
 	if (!ret) {
-		pthread_rwlock_wrlock(&dom->topology);
+		iom_topology_hold(dom);
 		(void)iom_cache_trim(dom);
 		ret = attach(dom, d);
 		note_refusal(dom, ret, address);
-		pthread_rwlock_unlock(&dom->topology);
+		iom_topology_let_go(dom);
 	}
 	if (ret < 0) {
 		free(d);
@@ -343,7 +344,7 @@ void iom_detach(struct iom_device *dev)
 		return;
 	dom = dev->domain;
 	iom_error_keep(&kept);
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	dom->backend->ops->close_device(dom->backend, &dev->base);
 	if (dom->devices == dev && !dev->next)
 		iom_kernel_forget(dom);
@@ -355,7 +356,7 @@ void iom_detach(struct iom_device *dev)
 		widen(dom);
 	else
 		__atomic_store_n(&dom->page_size, 0, __ATOMIC_RELAXED);
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 	iom_log(&dom->log, IOM_LOG_INFO, "detached %s", dev->base.address);
 	free(dev);
 	iom_error_restore(&kept);

@@ -5,6 +5,7 @@
 #include "error.h"
 #include "map.h"
 #include "request.h"
+#include "topology.h"
 
 /*
  * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a
@@ -64,7 +65,7 @@ void iom_close(struct iom_domain *dom)
 		return;
 	}
 	iom_error_keep(&kept);
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	for (dev = dom->devices; dev; dev = dev->next)
 		dom->backend->ops->close_device(dom->backend, &dev->base);
 	iom_unmap_everything(dom);
@@ -78,7 +79,7 @@ void iom_close(struct iom_domain *dom)
 		free(dom->backend->priv);
 		free(dom->backend);
 	}
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 	free_domain(dom);
 	iom_error_restore(&kept);
 }

@@ -47,7 +47,7 @@ struct iom_domain {
 
 	/*
 	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across
-	 * its kernel call.  It covers all that follows up to table.
+	 * its kernel call, or passes it; see topology.h.  It covers all that follows up to table.
 	 */
 	pthread_rwlock_t topology;
 	struct iom_backend *backend; /* NULL until the first attach that succeeds */
@@ -70,6 +70,8 @@ struct iom_domain {
 	pthread_mutex_t table;
 	pthread_cond_t settled; /* a span is no longer IOM_SPAN_CHANGING */
 	unsigned int waiting;   /* threads, for that */
+	unsigned int passing;   /* threads, beside the topology lock; see topology.h */
+	bool held;              /* topology, for writing: none may pass */
 	struct iom_space space;
 	struct iom_pool pool;
 	uint64_t mappings, mapped_bytes, quarantined_bytes;

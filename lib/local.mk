@@ -75,6 +75,7 @@ libiommu_core_la_SOURCES = \
 	%D%/sysfs.h \
 	%D%/text.c \
 	%D%/text.h \
+	%D%/topology.h \
 	%D%/translate.c \
 	%D%/translatev.c \
 	%D%/tree.c \

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "map_steps.h"
 #include "pieces.h"
+#include "topology.h"
 #include "view.h"
 
 #define MAP_FLAGS (IOM_MAP_RW | IOM_MAP_FIXED | IOM_MAP_ALIAS)
@@ -130,9 +131,9 @@ static int try_wider(struct iom_domain *dom, struct iom_map_request *rq,
 {
 	int ret;
 
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	(void)iom_view_widen(dom, &rq->wish);
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 
 	rq->widened = true;
 	pthread_rwlock_rdlock(&dom->topology);
@@ -160,10 +161,10 @@ static int try_alone(struct iom_domain *dom, struct iom_map_request *rq,
 {
 	int ret;
 
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	(void)iom_cache_trim(dom);
 	ret = try(dom, rq, opts);
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 	return ret == -EAGAIN ? try_wider(dom, rq, opts) : ret;
 }
 

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "map_steps.h"
 #include "slots.h"
+#include "topology.h"
 
 /* Whether the arguments are in order, and nothing is to be done for them before or afterwards. */
 static inline bool is_plain(const struct iom_domain *dom, uintptr_t va, uint64_t length,
@@ -88,10 +89,9 @@ static void settle(struct iom_domain *dom, struct iom_span *span, const struct i
 		iom_span_quarantine(dom, span);
 	else
 		iom_span_release(dom, span);
-	iom_tell_settled(dom);
 }
 
-/* topology is held. */
+/* The topology is passed, and the table lock held, but for the kernel call. */
 static int map(struct iom_domain *dom, const struct iom_place *place, unsigned int flags,
 	       struct iom_region *region)
 {
@@ -101,11 +101,10 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 	bool left = false;
 	int ret;
 
-	pthread_mutex_lock(&dom->table);
 	span = reserve(dom, place, flags, &slots, &ret);
-	pthread_mutex_unlock(&dom->table);
 	if (!span)
 		return ret;
+	pthread_mutex_unlock(&dom->table);
 	map = iom_span_map(span);
 	map.backing = span->backing;
 	ret = iom_backend_map(dom, &map, &left);
@@ -120,7 +119,6 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 		};
 	pthread_mutex_lock(&dom->table);
 	settle(dom, span, &slots, ret, left);
-	pthread_mutex_unlock(&dom->table);
 	return ret;
 }
 
@@ -131,13 +129,14 @@ static inline int map_plain(struct iom_domain *dom, uintptr_t va, uint64_t lengt
 	struct iom_place place = { .va = va, .length = length };
 	int ret = -EAGAIN;
 
-	pthread_rwlock_rdlock(&dom->topology);
-	if (is_plain_here(dom, va, length)) {
+	pthread_mutex_lock(&dom->table);
+	if (is_plain_here(dom, va, length) && iom_topology_pass(dom)) {
 		place.backing = dom->coarsest;
 		place.limit = dom->reach;
 		ret = map(dom, &place, flags, region);
+		iom_topology_passed(dom);
 	}
-	pthread_rwlock_unlock(&dom->topology);
+	pthread_mutex_unlock(&dom->table);
 	/* what streams have mapped meanwhile may be in the way */
 	if ((ret == -ENOSPC || ret == -ENOMEM) && iom_cache_is_used(&dom->cache))
 		return -EAGAIN;

@@ -175,14 +175,18 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 	size_t i;
 
 	*alike = (struct iom_alike){ 0 };
-	if (!are_alike(apertures) || apertures->n > IOM_ALIKE_MAX)
+	if (!are_alike(apertures))
 		return;
+	alike->all = true;
 	alike->pages = likely_pages(&apertures->v[0]);
 	for (i = 0; i < apertures->n; i++) {
 		struct iom_fit fit;
 
 		if (!part(&apertures->v[i], &place, true, &fit))
 			continue;
+		alike->all = alike->n < IOM_ALIKE_MAX;
+		if (!alike->all)
+			return;
 		alike->parts[alike->n].first = fit.first;
 		alike->parts[alike->n++].end = fit.end;
 	}
@@ -212,6 +216,9 @@ bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 			if (iom_space_fit(space, &fit, start))
 				return true;
 		}
+		/* one that is not known may have room with this alignment */
+		if (!alike->all)
+			return false;
 	}
 	return false;
 }

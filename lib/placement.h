@@ -33,14 +33,15 @@ typedef bool iom_place_fn(void *arg, const struct iom_fit *fit);
 bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_place *place,
 		   iom_place_fn *try, void *arg);
 
-#define IOM_ALIKE_MAX 4
+#define IOM_ALIKE_MAX 8
 
 /*
  * What is the same for each placement where all apertures have the same pages, as mostly they do:
  * their parts above 4 GiB and below a limit.
  */
 struct iom_alike {
-	size_t n;       /* parts; 0: the apertures differ, or are too many */
+	size_t n;       /* parts; 0: there are none, or the apertures differ */
+	bool all;       /* there are no more than these, which are the lowest */
 	uint64_t pages; /* that the IOMMU has, most likely */
 	struct {
 		uint64_t first, end;

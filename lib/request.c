@@ -9,6 +9,7 @@
 #include "error.h"
 #include "options.h"
 #include "request_place.h"
+#include "topology.h"
 
 #define APERTURE_OPTS_FIRST sizeof(struct iom_aperture_opts)
 
@@ -376,12 +377,12 @@ int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts 
 		.page = opts.page,
 	};
 	rq->automatic = opts.flags & IOM_APERTURE_AUTO;
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	(void)iom_cache_trim(dom);
 	ret = request(dom, rq);
 	if (!ret)
 		*id = rq->id;
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 	if (ret < 0) {
 		free(rq);
 		return iom_error_prefix(ret, "request: ");
@@ -480,10 +481,10 @@ int iom_aperture_release(struct iom_domain *dom, uint64_t id)
 
 	ret = iom_check_owner(dom);
 	if (!ret) {
-		pthread_rwlock_wrlock(&dom->topology);
+		iom_topology_hold(dom);
 		(void)iom_cache_trim(dom);
 		ret = release(dom, id);
-		pthread_rwlock_unlock(&dom->topology);
+		iom_topology_let_go(dom);
 	}
 	return ret < 0 ? iom_error_prefix(ret, "release: ") : 0;
 }

@@ -9,6 +9,7 @@
 #include "map.h"
 #include "pieces.h"
 #include "slots.h"
+#include "topology.h"
 
 /* ---- The end of a span --------------------------------------------------------------------- */
 
@@ -309,8 +310,37 @@ static int unmap_region(struct iom_domain *dom, const struct iom_region *region)
 	units = (struct iom_units){ span->start, span->end };
 	ret = unmap_in_kernel(dom, &units);
 	end(dom, span, &slots, ret);
-	iom_tell_settled(dom);
 	return ret < 0 ? -EIO : 0;
+}
+
+/* While the topology is changed.  The table lock is not held. */
+static int unmap_later(struct iom_domain *dom, const struct iom_region *region)
+{
+	int ret;
+
+	pthread_rwlock_rdlock(&dom->topology);
+	pthread_mutex_lock(&dom->table);
+	ret = unmap_region(dom, region);
+	iom_tell_settled(dom);
+	pthread_mutex_unlock(&dom->table);
+	pthread_rwlock_unlock(&dom->topology);
+	return ret;
+}
+
+/* Else it is passed. */
+static inline int unmap_now(struct iom_domain *dom, const struct iom_region *region)
+{
+	int ret;
+
+	pthread_mutex_lock(&dom->table);
+	if (!iom_topology_pass(dom)) {
+		pthread_mutex_unlock(&dom->table);
+		return unmap_later(dom, region);
+	}
+	ret = unmap_region(dom, region);
+	iom_topology_passed(dom);
+	pthread_mutex_unlock(&dom->table);
+	return ret;
 }
 
 int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
@@ -330,11 +360,7 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 		iom_radix_prefetch(&dom->by_iova, region->iova);
 		iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);
 	}
-	pthread_rwlock_rdlock(&dom->topology);
-	pthread_mutex_lock(&dom->table);
-	ret = unmap_region(dom, region);
-	pthread_mutex_unlock(&dom->table);
-	pthread_rwlock_unlock(&dom->topology);
+	ret = unmap_now(dom, region);
 	if (ret < 0)
 		return iom_error_prefix(ret, "unmap IOVA 0x%" PRIx64 " + 0x%" PRIx64 ": ",
 					region->iova, region->length);
@@ -476,12 +502,12 @@ int iom_unmap_all(struct iom_domain *dom)
 	ret = iom_check_owner(dom);
 	if (ret < 0)
 		return iom_error_prefix(ret, "unmap all: ");
-	pthread_rwlock_wrlock(&dom->topology);
+	iom_topology_hold(dom);
 	kept = iom_cache_trim(dom);
 	ret = unmap_all(dom, false);
 	if (!ret && kept < 0)
 		ret = iom_error(kept, "the kernel refused to unmap what streams had kept; it is "
 				      "quarantined");
-	pthread_rwlock_unlock(&dom->topology);
+	iom_topology_let_go(dom);
 	return ret < 0 ? iom_error_prefix(ret, "unmap all: ") : 0;
 }

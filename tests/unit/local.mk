@@ -41,6 +41,7 @@ unit_tests = \
 	%D%/test_pci_memory \
 	%D%/test_pins \
 	%D%/test_placement \
+	%D%/test_placement_alike \
 	%D%/test_plan \
 	%D%/test_populate \
 	%D%/test_power \

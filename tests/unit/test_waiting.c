@@ -24,6 +24,12 @@ static int do_map(void)
 	return map_fixed(memory, 4 * PAGE, FOUR_GIB, &region);
 }
 
+/* Where the library chooses, which is another way inside. */
+static int do_map_plainly(void)
+{
+	return map_any(memory, 4 * PAGE, &region);
+}
+
 static int do_unmap(void)
 {
 	return iom_unmap(rig.dom, &region);
@@ -55,13 +61,15 @@ static void set_up(void)
 
 /* ---- While it is being unmapped ----------------------------------------------------------------- */
 
+/* What is one slot of a table, and what is several. */
 START_TEST(out_of_translate_first)
 {
+	const uint64_t length = (_i ? 4 : 1) * PAGE;
 	struct call unmap;
 	uint64_t iova, run;
 	void *va;
 
-	ck_assert_ok(do_map());
+	ck_assert_ok(map_fixed(memory, length, FOUR_GIB, &region));
 	start_held_up(&unmap, do_unmap, rig_backend()->unmap);
 	ck_assert_int_eq(iom_translate(rig.dom, memory, 1, &iova, &run), -ENOENT);
 	ck_assert_int_eq(iom_iova_to_va(rig.dom, FOUR_GIB, 1, &va, &run), -ENOENT);
@@ -70,7 +78,7 @@ START_TEST(out_of_translate_first)
 	ck_assert_uint_eq(rig_counters().mappings, 0);
 	let_go();
 	ck_assert_ok(finish(&unmap));
-	ck_assert(dma_misses(NVME, FOUR_GIB, 4 * PAGE));
+	ck_assert(dma_misses(NVME, FOUR_GIB, length));
 }
 END_TEST
 
@@ -147,7 +155,46 @@ START_TEST(unmap_all_and_attach_wait)
 }
 END_TEST
 
+/* ---- While a device is being attached ----------------------------------------------------------- */
+
+static unsigned long attaching(void)
+{
+	return rig_is("iommufd") ? IOM_VFIO_DEVICE_ATTACH_IOMMUFD_PT : VFIO_GROUP_SET_CONTAINER;
+}
+
+START_TEST(map_and_unmap_wait)
+{
+	static int (*const calls[])(void) = { do_map, do_map_plainly, do_unmap };
+	struct call attach, late;
+
+	if (calls[_i] == do_unmap)
+		ck_assert_ok(do_map());
+	start_held_up(&attach, do_attach, attaching());
+	start(&late, calls[_i]);
+	ck_assert(waits(&late));
+	let_go();
+	ck_assert_ok(finish(&attach));
+	ck_assert_ok(finish(&late));
+	ck_assert_uint_eq(rig_counters().mappings, calls[_i] != do_unmap);
+}
+END_TEST
+
 /* ---- While it is being mapped ------------------------------------------------------------------- */
+
+START_TEST(unmap_all_and_attach_wait_for_map)
+{
+	static int (*const calls[])(void) = { do_unmap_all, do_attach };
+	struct call map, late;
+
+	start_held_up(&map, do_map_plainly, rig_backend()->map);
+	start(&late, calls[_i]);
+	ck_assert(waits(&late));
+	let_go();
+	ck_assert_ok(finish(&map));
+	ck_assert_ok(finish(&late));
+	ck_assert_uint_eq(rig_counters().mappings, calls[_i] != do_unmap_all);
+}
+END_TEST
 
 START_TEST(not_in_translate_yet)
 {
@@ -343,11 +390,13 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, out_of_translate_first);
+	tcase_add_loop_test(tcase, out_of_translate_first, 0, 2);
 	tcase_add_test(tcase, iova_and_memory_are_not_free_yet);
 	tcase_add_loop_test(tcase, the_same_unmap_waits, 0, 4);
 	tcase_add_test(tcase, other_mappings_go_on);
 	tcase_add_loop_test(tcase, unmap_all_and_attach_wait, 0, 2);
+	tcase_add_loop_test(tcase, map_and_unmap_wait, 0, 3);
+	tcase_add_loop_test(tcase, unmap_all_and_attach_wait_for_map, 0, 2);
 	tcase_add_test(tcase, not_in_translate_yet);
 	tcase_add_test(tcase, unmap_waits_for_map);
 	tcase_add_test(tcase, unmap_waits_for_nothing);
