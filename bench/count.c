@@ -21,9 +21,11 @@
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
+#define NOT_COUNTED "this is a build with sanitizers"
+#elif !defined(__OPTIMIZE__)
+#define NOT_COUNTED "this is a build without optimisation"
 #else
-#define IS_SANITIZED false
+#define NOT_COUNTED NULL
 #endif
 
 uint64_t bench_counted_run(const struct bench_counted *counted, void *arg);
@@ -147,8 +149,8 @@ void bench_count_instructions(struct bench *b, const struct bench_counted *count
 		return;
 	if (b->options.count)
 		run_here(b, counted);
-	if (IS_SANITIZED) {
-		bench_add_missing(b, &row, "this is a build with sanitizers");
+	if (NOT_COUNTED) {
+		bench_add_missing(b, &row, NOT_COUNTED);
 		return;
 	}
 	snprintf(out, sizeof(out), "%s/bench-XXXXXX", folder ? folder : "/tmp");

@@ -53,6 +53,10 @@ endif
 
 EXTRA_DIST += %D%/plot.sh %D%/quick.sh docs/benchmarks.md docs/mapping-cost.svg
 
+if TESTS_WANTED
+TESTS += %D%/quick.sh
+endif
+
 # A whole run: minutes, on a machine that has nothing else to do. It fails of what could not run,
 # not of a figure that is missed.
 bench: %D%/bench$(EXEEXT)
