@@ -15,7 +15,8 @@
 #define NEITHER (UINT64_C(1) << 46)  /* mapped nor declared */
 #define IO 4096
 
-#define ADDRESSES 16384
+#define ADDRESSES 16384 /* powers of two */
+#define ADDRESSES_OF_MANY (1 << 20)
 #define COUNTED_PAIRS 1000000
 
 #define MAPPED_AT_MOST 1.5 /* times translate */
@@ -39,13 +40,13 @@ struct place {
 struct queue {
 	struct bench_world *world;
 	struct iom_stream *stream;
-	uint64_t addresses[ADDRESSES];
-	size_t next;
+	uint64_t *addresses;
+	size_t mask, next;
 };
 
 static uint64_t next_address(struct queue *queue)
 {
-	queue->next = (queue->next + 1) % ADDRESSES;
+	queue->next = (queue->next + 1) & queue->mask;
 	return queue->addresses[queue->next];
 }
 
@@ -62,7 +63,8 @@ static uint64_t pairs(void *arg, uint64_t ops)
 		if (n < 1)
 			bench_fail("iom_dma_map: %s", strerror(-n));
 		bench_use(segments[0].iova);
-		bench_check(iom_dma_unmap(queue->stream, segments, (size_t)n), "iom_dma_unmap");
+		if (iom_dma_unmap(queue->stream, segments, (size_t)n) < 0)
+			bench_fail("iom_dma_unmap");
 	}
 	return ops;
 }
@@ -82,24 +84,34 @@ static uint64_t translations(void *arg, uint64_t ops)
 	return ops;
 }
 
-static struct queue *new_queue(struct bench_world *world, uint64_t base)
+static struct queue *new_queue_of(struct bench_world *world, uint64_t base, uint64_t places,
+				  size_t addresses)
 {
 	struct queue *queue = calloc(1, sizeof(*queue));
 	uint64_t seed = base;
 	size_t i;
 
-	if (!queue)
+	if (queue)
+		queue->addresses = malloc(addresses * sizeof(*queue->addresses));
+	if (!queue || !queue->addresses)
 		bench_fail("no memory");
 	queue->world = world;
+	queue->mask = addresses - 1;
 	bench_check(iom_stream_open(world->dom, &queue->stream), "iom_stream_open");
-	for (i = 0; i < ADDRESSES; i++)
-		queue->addresses[i] = base + bench_random(&seed) % (GRANULES * GRANULE / IO) * IO;
+	for (i = 0; i < addresses; i++)
+		queue->addresses[i] = base + bench_random(&seed) % places * IO;
 	return queue;
+}
+
+static struct queue *new_queue(struct bench_world *world, uint64_t base)
+{
+	return new_queue_of(world, base, GRANULES * GRANULE / IO, ADDRESSES);
 }
 
 static void free_queue(struct queue *queue)
 {
 	iom_stream_close(queue->stream);
+	free(queue->addresses);
 	free(queue);
 }
 
@@ -156,6 +168,42 @@ static void compare(struct bench *b, struct streams *s, const struct place *plac
 	bench_compare(b, &row, sides, ARRAY_SIZE(sides), 0);
 	free_queue(queue);
 	free_queue(mapped);
+}
+
+/* The same of n mappings of one page each, which were made in random order. */
+static void compare_pages(struct bench *b, size_t n)
+{
+	const struct bench_world_opts opts = { .backend = "type1" };
+	size_t addresses = n > 10000 ? ADDRESSES_OF_MANY : ADDRESSES, i;
+	struct bench_row row = {
+		.name = "stream pair/mapped, of 4 KiB/type1",
+		.n = n,
+		.rule = BENCH_RATIO_AT_MOST,
+		.target = MAPPED_AT_MOST,
+	};
+	struct queue *queue, *mapped;
+	struct bench_world *world;
+	uint32_t *order;
+
+	if (!bench_wants(b, row.name, n))
+		return;
+	world = bench_world_new(&opts);
+	order = bench_shuffled(n, n);
+	for (i = 0; i < n; i++)
+		bench_map(world, MAPPED + order[i] * (uint64_t)IO, IO);
+	free(order);
+	queue = new_queue_of(world, MAPPED, n, addresses);
+	mapped = new_queue_of(world, MAPPED, n, addresses);
+	const struct bench_side sides[] = {
+		{ .run = pairs, .arg = queue },
+		{ .name = "iom_translate", .run = translations, .arg = mapped },
+	};
+
+	row.backend = bench_world_backend(world);
+	bench_compare(b, &row, sides, ARRAY_SIZE(sides), 0);
+	free_queue(queue);
+	free_queue(mapped);
+	bench_world_free(world);
 }
 
 /* System calls of any kind, for a pair, once warm. */
@@ -233,6 +281,7 @@ static void run(struct bench *b)
 		{ "cached", DECLARED, CACHED_AT_MOST, 0 },
 		{ "neither", NEITHER, 0, 2 },
 	};
+	static const size_t sizes[] = { 1000, 10000, 100000 };
 	struct streams s;
 	size_t i, j;
 
@@ -245,6 +294,9 @@ static void run(struct bench *b)
 		compare_two(b, &s);
 		bench_world_free(s.world);
 	}
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (bench_quick_limit(b, sizes[i]) == sizes[i])
+			compare_pages(b, sizes[i]);
 }
 
 const struct bench_group bench_group_stream = {

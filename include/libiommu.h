@@ -852,8 +852,8 @@ struct iom_segment {
 int iom_dma_map(struct iom_stream *stream, void *va, uint64_t length, unsigned int flags,
 		struct iom_segment *segments, size_t n);
 
-/* For iom_dma_unmap() alone. */
-int iom_dma_release(struct iom_stream *stream, uint64_t cookie);
+/* For iom_dma_unmap() alone: all but one segment with nothing to undo. */
+int iom_dma_release(struct iom_stream *stream, const struct iom_segment *segments, size_t n);
 
 /*
  * The end of what iom_dma_map() of the same stream has filled: the device does not use it any more.
@@ -866,17 +866,9 @@ int iom_dma_release(struct iom_stream *stream, uint64_t cookie);
 static inline int iom_dma_unmap(struct iom_stream *stream, const struct iom_segment *segments,
 				size_t n)
 {
-	int ret = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (segments[i].cookie) {
-			int one = iom_dma_release(stream, segments[i].cookie);
-
-			ret = one < 0 ? one : ret;
-		}
-	}
-	return ret;
+	if (n == 1 && !segments->cookie)
+		return 0;
+	return iom_dma_release(stream, segments, n);
 }
 
 /* Since iom_stream_open(); each segment that was filled counts in one of the first four. */

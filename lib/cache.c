@@ -127,9 +127,9 @@ static bool take_uses(struct iom_granule *granule)
 static void link_use(struct iom_granule *granule, struct iom_use *use)
 {
 	use->start = granule->span.start << IOM_UNIT_SHIFT;
-	use->length = granule->region.length;
-	use->iova = granule->region.iova;
-	use->flags = granule->flags;
+	use->end = use->start + granule->region.length;
+	use->delta = granule->region.iova - use->start;
+	use->refused = IOM_MAP_RW & ~granule->flags;
 	use->granule = granule;
 	use->next = granule->uses;
 	granule->uses = use;
@@ -210,30 +210,30 @@ static int unmap_victims(struct iom_domain *dom, struct victims *victims)
 
 /*
  * Choose some in which nothing is in flight; those that were used since the last time round are
- * spared for this one, unless all are wanted.  How many are busy, of those that were looked at.
+ * spared for this one, unless all are wanted.  There is no second time round once a whole one has
+ * found nothing but busy ones.
  */
-static size_t choose(struct iom_cache *cache, struct victims *victims, bool all)
+static void choose(struct iom_cache *cache, struct victims *victims, bool all)
 {
-	size_t look = all ? cache->granules : 2 * cache->granules, busy = 0;
+	size_t round = cache->granules, look = all ? round : 2 * round, busy = 0;
 
-	while (look-- && victims->n < victims->max && cache->hand) {
+	while (look-- && victims->n < victims->max && cache->hand && busy < round) {
 		struct iom_granule *granule = cache->hand;
 
 		cache->hand = granule->next;
 		if (is_busy(granule))
 			busy++;
 		else if (!all && was_used(granule))
-			continue;
+			busy = 0;
 		else if (take_uses(granule))
 			add_victim(cache, victims, granule);
 		else
 			busy++;
 	}
-	return busy;
 }
 
-/* How many granules are in flight, or about to be. */
-static size_t count_busy(const struct iom_cache *cache)
+/* Whether more than this many granules are in flight, or about to be: mostly the first few are. */
+static bool are_more_busy(const struct iom_cache *cache, size_t than)
 {
 	const struct iom_span *span;
 	size_t n = 0;
@@ -242,8 +242,10 @@ static size_t count_busy(const struct iom_cache *cache)
 		const struct iom_granule *granule = (const struct iom_granule *)span;
 
 		n += granule->state == GRANULE_MAPPING || is_busy(granule);
+		if (n > than)
+			return true;
 	}
-	return n;
+	return false;
 }
 
 /*
@@ -254,7 +256,8 @@ static int make_room(struct iom_domain *dom, struct iom_ask *ask, int err)
 {
 	struct iom_cache *cache = &dom->cache;
 	struct victims victims = { 0 };
-	size_t busy;
+	uint64_t transients;
+	size_t own;
 
 	pthread_rwlock_rdlock(&dom->topology);
 	pthread_mutex_lock(&cache->lock);
@@ -272,8 +275,9 @@ static int make_room(struct iom_domain *dom, struct iom_ask *ask, int err)
 		err = 0;
 		pthread_cond_wait(&cache->changed, &cache->lock);
 	} else {
-		busy = count_busy(cache) + __atomic_load_n(&cache->transients, __ATOMIC_RELAXED);
-		if (busy > ask->own + ask->mapping)
+		transients = __atomic_load_n(&cache->transients, __ATOMIC_RELAXED);
+		own = ask->own + ask->mapping;
+		if (transients > own || are_more_busy(cache, own - transients))
 			err = -EAGAIN;
 	}
 	pthread_mutex_unlock(&cache->lock);

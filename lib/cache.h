@@ -34,11 +34,10 @@ struct iom_use {
 	 * one step for both.
 	 */
 	uint64_t state;
-	uintptr_t start;
-	uint64_t length;
-	iom_iova_t iova;
-	unsigned int flags; /* IOM_MAP_* */
-	bool recent;        /* atomic: was used since the cache looked last */
+	uintptr_t start, end;
+	uint64_t delta;       /* from an address to its IOVA */
+	unsigned int refused; /* IOM_MAP_READ, IOM_MAP_WRITE: what the device must not do there */
+	bool recent;          /* atomic: was used since the cache looked last */
 	struct iom_granule *granule;
 	struct iom_use *next; /* of the same granule; or unused, in the stream */
 } __attribute__((aligned(64)));

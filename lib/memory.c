@@ -222,7 +222,9 @@ static int empty(struct iom_domain *dom, struct iom_memory *mem)
 	if (!ret && iom_cache_empty(dom, mem->span.start, mem->span.end) == -EBUSY)
 		ret = iom_error(-EBUSY, "something is in flight in it");
 	/* for one call alone: it was not declared yet then, or no whole page of the IOMMU's */
-	return ret < 0 ? ret : check_unmapped(dom, mem, true);
+	if (!ret && __atomic_load_n(&dom->cache.transients, __ATOMIC_RELAXED))
+		ret = check_unmapped(dom, mem, true);
+	return ret;
 }
 
 /* topology is held for reading. */

@@ -29,10 +29,11 @@ struct transient {
 	struct transient *next, **link;
 };
 
+/* A forked child finds all of this wiped. */
 struct iom_stream {
-	/* NULL, both, in a forked child, which finds all of this wiped */
 	struct iom_domain *domain;
 	const iom_slot *by_va; /* the domain's, from its top */
+	uint64_t end;          /* of the keys in there; so 0 in a forked child */
 	struct iom_uses uses;
 	struct iom_stream_counters n;
 	struct transient *transients; /* in flight */
@@ -80,6 +81,7 @@ static int open_stream(struct iom_domain *dom, struct iom_stream **stream)
 	}
 	s->domain = dom;
 	s->by_va = dom->by_va.top;
+	s->end = UINT64_C(1) << IOM_RADIX_FAR;
 	pthread_mutex_lock(&dom->cache.lock);
 	s->next = dom->cache.streams;
 	dom->cache.streams = s;
@@ -173,9 +175,9 @@ static void fill(struct iom_segment *segment, uint64_t iova, uint64_t length, ui
 static void fill_from_use(struct iom_segment *segment, struct iom_use *use, uintptr_t va,
 			  uint64_t length)
 {
-	uint64_t offset = va - use->start, rest = use->length - offset;
+	uint64_t rest = use->end - va;
 
-	fill(segment, use->iova + offset, rest < length ? rest : length, (uintptr_t)use);
+	fill(segment, va + use->delta, rest < length ? rest : length, (uintptr_t)use);
 }
 
 static struct transient *new_transient(struct iom_stream *stream)
@@ -271,7 +273,7 @@ static int map_part(struct iom_stream *stream, uintptr_t va, uint64_t length,
 	use = iom_uses_find(&stream->uses, va);
 	if (!use || !iom_use_enter(use))
 		return miss(stream, va, length, use, segment, ask);
-	if (ask->flags & ~use->flags) {
+	if (ask->flags & use->refused) {
 		iom_use_leave(use);
 		return -EFAULT;
 	}
@@ -347,30 +349,53 @@ static NOINLINE int map_slowly(struct iom_stream *stream, uintptr_t va, uint64_t
 	return map_parts(stream, va, length, flags, segments, n);
 }
 
-/* What is not mapped: mostly in a granule that was used before, all of it. */
-static NOINLINE int map_cached(struct iom_stream *stream, uintptr_t va, uint64_t length,
-			       unsigned int flags, struct iom_segment *segments, size_t n)
+/* In a granule that was used before, if all of it is. */
+static inline __attribute__((always_inline)) int map_use(struct iom_stream *stream,
+							 struct iom_use *use, uintptr_t va,
+							 uint64_t length, unsigned int flags,
+							 struct iom_segment *segments, size_t n)
+{
+	if (length - 1 >= use->end - va || flags & use->refused || !iom_use_enter(use))
+		return map_slowly(stream, va, length, flags, segments, n);
+	stream->n.hits++;
+	fill(segments, va + use->delta, length, (uintptr_t)use);
+	return 1;
+}
+
+/* The same of what is not mapped, wherever a use is found. */
+static NOINLINE int map_further(struct iom_stream *stream, uintptr_t va, uint64_t length,
+				unsigned int flags, struct iom_segment *segments, size_t n)
 {
 	struct iom_use *use = iom_uses_find(&stream->uses, va);
 
-	if (!use || length - 1 >= use->length - (va - use->start) ||
-	    flags & IOM_MAP_RW & ~use->flags || !iom_use_enter(use))
+	if (!use)
 		return map_slowly(stream, va, length, flags, segments, n);
-	stream->n.hits++;
-	fill(segments, use->iova + (va - use->start), length, (uintptr_t)use);
-	return 1;
+	return map_use(stream, use, va, length, flags, segments, n);
+}
+
+/* The same where it is looked for first, as it mostly is there. */
+static NOINLINE int map_cached(struct iom_stream *stream, uintptr_t va, uint64_t length,
+			       unsigned int flags, struct iom_segment *segments, size_t n)
+{
+	struct iom_use *use = iom_uses_find_first(&stream->uses, va);
+
+	if (!use)
+		return map_further(stream, va, length, flags, segments, n);
+	return map_use(stream, use, va, length, flags, segments, n);
 }
 
 int iom_dma_map(struct iom_stream *stream, void *address, uint64_t length, unsigned int flags,
 		struct iom_segment *segments, size_t n)
 {
-	const iom_slot *by_va = stream->by_va;
 	uintptr_t va = (uintptr_t)address;
 	uint64_t iova, run;
 
-	if (!by_va || !n || !are_flags(flags) || va >> IOM_RADIX_FAR)
+	if (va >= stream->end || !n || !are_flags(flags))
 		return map_slowly(stream, va, length, flags, segments, n);
-	if (iom_radix_lookup_in(by_va, va, &iova, &run) < 0)
+	/* what the compiler cannot know: the end is nowhere else */
+	if (iom_radix_is_far(va))
+		__builtin_unreachable();
+	if (iom_radix_lookup_in(stream->by_va, va, &iova, &run) < 0)
 		return map_cached(stream, va, length, flags, segments, n);
 	if (length - 1 >= run)
 		return map_slowly(stream, va, length, flags, segments, n);
@@ -379,13 +404,40 @@ int iom_dma_map(struct iom_stream *stream, void *address, uint64_t length, unsig
 	return 1;
 }
 
-int iom_dma_release(struct iom_stream *stream, uint64_t cookie)
+/* One that is not mapped by iom_map(). */
+static inline int release(struct iom_stream *stream, uint64_t cookie)
 {
-	if (!stream->domain)
-		return -EPERM;
 	if (cookie & COOKIE_TRANSIENT)
 		return end_transient(stream, (struct transient *)(cookie & ~COOKIE_TRANSIENT));
 	return iom_use_leave((struct iom_use *)cookie) ? 0 : -EINVAL;
+}
+
+/* What is not one use alone, or has something wrong with it. */
+static NOINLINE int release_slowly(struct iom_stream *stream, const struct iom_segment *segments,
+				   size_t n)
+{
+	int ret = 0;
+	size_t i;
+
+	if (!stream->domain)
+		return -EPERM;
+	for (i = 0; i < n; i++) {
+		if (segments[i].cookie) {
+			int one = release(stream, segments[i].cookie);
+
+			ret = one < 0 ? one : ret;
+		}
+	}
+	return ret;
+}
+
+int iom_dma_release(struct iom_stream *stream, const struct iom_segment *segments, size_t n)
+{
+	/* a forked child is to look at nothing */
+	if (n == 1 && stream->domain && !(segments->cookie & COOKIE_TRANSIENT) &&
+	    iom_use_leave((struct iom_use *)segments->cookie))
+		return 0;
+	return release_slowly(stream, segments, n);
 }
 
 int iom_stream_read_counters(const struct iom_stream *stream, struct iom_stream_counters *counters)

@@ -38,7 +38,7 @@ static void put(struct iom_uses *uses, uint64_t key, struct iom_use *use)
 {
 	uint64_t i = iom_uses_hash(key);
 
-	while (uses->slots[i & uses->mask].use)
+	while (uses->slots[i & uses->mask].key != IOM_USES_NO_KEY)
 		i++;
 	uses->slots[i & uses->mask] = (struct iom_uses_slot){ key, use };
 	uses->taken++;
@@ -49,10 +49,21 @@ void iom_uses_put(struct iom_uses *uses, struct iom_use *use)
 	put(uses, use->start >> uses->shift, use);
 }
 
+/* Empty ones. */
+static struct iom_uses_slot *new_slots(size_t n)
+{
+	struct iom_uses_slot *slots = malloc(n * sizeof(*slots));
+	size_t i;
+
+	for (i = 0; slots && i < n; i++)
+		slots[i] = (struct iom_uses_slot){ .key = IOM_USES_NO_KEY };
+	return slots;
+}
+
 int iom_uses_init(struct iom_uses *uses, unsigned int shift)
 {
 	*uses = (struct iom_uses){ .shift = shift, .mask = SLOTS_FIRST - 1 };
-	uses->slots = calloc(SLOTS_FIRST, sizeof(*uses->slots));
+	uses->slots = new_slots(SLOTS_FIRST);
 	if (uses->slots && !add_slab(uses))
 		return 0;
 	iom_uses_destroy(uses);
@@ -90,7 +101,7 @@ static int rebuild(struct iom_uses *uses)
 	uses->mask = SLOTS_FIRST - 1;
 	while (n + 1 > uses->mask / 4)
 		uses->mask = uses->mask * 2 + 1;
-	uses->slots = calloc(uses->mask + 1, sizeof(*uses->slots));
+	uses->slots = new_slots(uses->mask + 1);
 	if (!uses->slots) {
 		*uses = before;
 		return -ENOMEM;

@@ -10,9 +10,12 @@
 
 #include "cache.h"
 
+/* No address has it: a granule is larger than one byte. */
+#define IOM_USES_NO_KEY UINT64_MAX
+
 struct iom_uses_slot {
-	uint64_t key;
-	struct iom_use *use; /* NULL: empty */
+	uint64_t key; /* IOM_USES_NO_KEY: empty */
+	struct iom_use *use;
 };
 
 struct iom_uses {
@@ -39,8 +42,13 @@ void iom_uses_leave(struct iom_uses *uses);
 /* Where to begin: four neighbours share a cache line, and no equal distance meets in one place. */
 static inline uint64_t iom_uses_hash(uint64_t key)
 {
-	/* 2^64 divided by the golden ratio */
-	return ((key >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 32) << 2 | (key & 3);
+	/* 2^64 divided by the golden ratio, less 2^32, which the other summand makes up for */
+	return ((key >> 2) * UINT64_C(0x9e3779b87f4a7c15) >> 32 << 2) + key;
+}
+
+static inline bool iom_use_covers(const struct iom_use *use, uintptr_t va)
+{
+	return va >= use->start && va < use->end;
 }
 
 /* The use that has va in it, be it taken or not; or NULL. */
@@ -52,11 +60,20 @@ static inline struct iom_use *iom_uses_find(const struct iom_uses *uses, uintptr
 	for (i = iom_uses_hash(key);; i++) {
 		const struct iom_uses_slot *slot = &uses->slots[i & uses->mask];
 
-		if (!slot->use)
-			return NULL;
-		if (slot->key == key && va - slot->use->start < slot->use->length)
+		if (slot->key == key && iom_use_covers(slot->use, va))
 			return slot->use;
+		if (slot->key == IOM_USES_NO_KEY)
+			return NULL;
 	}
+}
+
+/* The same if that is in the first place that it can be in. */
+static inline struct iom_use *iom_uses_find_first(const struct iom_uses *uses, uintptr_t va)
+{
+	const uint64_t key = va >> uses->shift;
+	const struct iom_uses_slot *slot = &uses->slots[iom_uses_hash(key) & uses->mask];
+
+	return slot->key == key && iom_use_covers(slot->use, va) ? slot->use : NULL;
 }
 
 /* Put it in flight once more; false: the cache has taken it. */
@@ -64,13 +81,15 @@ static inline bool iom_use_enter(struct iom_use *use)
 {
 	uint64_t state = __atomic_load_n(&use->state, __ATOMIC_RELAXED);
 
-	if (state == IOM_USE_TAKEN)
+	if (!state) {
+		if (!__atomic_compare_exchange_n(&use->state, &state, 1, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			return false;
+	} else if (state == IOM_USE_TAKEN) {
 		return false;
-	if (state)
+	} else {
 		__atomic_store_n(&use->state, state + 1, __ATOMIC_RELAXED);
-	else if (!__atomic_compare_exchange_n(&use->state, &state, 1, false, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED))
-		return false;
+	}
 	__atomic_store_n(&use->recent, true, __ATOMIC_RELAXED);
 	return true;
 }
