@@ -88,10 +88,11 @@ static int transfer(struct edu *edu, uint64_t source, uint64_t target, uint32_t 
 		return ret;
 	write32(edu, REG_DMA_COUNT, n);
 	write32(edu, REG_DMA_COMMAND, command);
-	for (tries = 0; tries < 5000; tries++) {
+	/* it takes a tenth of a second */
+	for (tries = 0; tries < 500; tries++) {
 		if (!(read32(edu, REG_DMA_COMMAND) & DMA_START))
 			return 0;
-		usleep(1000);
+		usleep(10000);
 	}
 	return -ETIMEDOUT;
 }

@@ -35,17 +35,17 @@ static int read_pair(char *word, const char *pair[2])
 	return 0;
 }
 
-static int run(const struct world *world, const char *only)
+static int run(const struct world *world, const struct choice *choice)
 {
 	struct tally tally = { 0 };
-	unsigned int total = count_cases(only);
+	unsigned int total = count_cases(choice);
 
 	if (!total) {
-		fprintf(stderr, "conformance: there is no case '%s'\n", only);
+		fprintf(stderr, "conformance: there is no case '%s'\n", choice->only);
 		return 2;
 	}
 	printf("1..%u\n", total);
-	run_cases(world, "", only, NULL, &tally);
+	run_cases(world, "", choice, NULL, &tally);
 	return tally.failures ? 1 : 0;
 }
 
@@ -67,8 +67,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct choice choice = { 0 };
 	struct world world = { 0 };
-	const char *only = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 			world.windowless = optarg;
 			break;
 		case 'o':
-			only = optarg;
+			choice.only = optarg;
 			break;
 		case 'l':
 			list_cases();
@@ -123,5 +123,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	return run(&world, only);
+	return run(&world, &choice);
 }

@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 # The same cases for two machines: a real one with a device behind its IOMMU, which make check only
-# builds and tests/vm runs, and the simulated one.
+# builds and tests/vm runs, and the simulated one, in parts that can run side by side.
 check_PROGRAMS += %D%/conformance %D%/conformance-sim
-TESTS += %D%/conformance-sim
+conformance_parts = \
+	%D%/sim-1-of-4 \
+	%D%/sim-2-of-4 \
+	%D%/sim-3-of-4 \
+	%D%/sim-4-of-4
+check_SCRIPTS += $(conformance_parts)
+TESTS += $(conformance_parts)
+CLEANFILES += $(conformance_parts)
+
+$(conformance_parts): Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	part=`echo '$@' | sed 's,.*/sim-,,; s,-of-,/,'` && \
+	{ echo '#!/bin/sh'; \
+		echo "exec ./%D%/conformance-sim --part $$part"; } >$@ && \
+	chmod +x $@
 
 conformance_cases = \
 	%D%/batch.c \

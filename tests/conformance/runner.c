@@ -169,28 +169,37 @@ static void run_one(const struct world *world, const char *prefix, const struct 
 	fflush(stdout);
 }
 
-void run_cases(const struct world *world, const char *prefix, const char *only, expect_fn *expect,
-	       struct tally *tally)
+/* at: the how manieth of all it is. */
+static bool is_chosen(const struct choice *choice, const struct test *test, unsigned int at)
+{
+	if (choice->only && strcmp(choice->only, test->name) != 0)
+		return false;
+	return !choice->parts || at % choice->parts == choice->part;
+}
+
+void run_cases(const struct world *world, const char *prefix, const struct choice *choice,
+	       expect_fn *expect, struct tally *tally)
 {
 	const struct test *test;
+	unsigned int at = 0;
 	size_t i;
 
 	world_note(world);
 	for (i = 0; i < N_FILES; i++)
 		for (test = all_tests[i]; test->name; test++)
-			if (!only || !strcmp(only, test->name))
+			if (is_chosen(choice, test, at++))
 				run_one(world, prefix, test, expect, tally);
 }
 
-unsigned int count_cases(const char *only)
+unsigned int count_cases(const struct choice *choice)
 {
 	const struct test *test;
-	unsigned int n = 0;
+	unsigned int n = 0, at = 0;
 	size_t i;
 
 	for (i = 0; i < N_FILES; i++)
 		for (test = all_tests[i]; test->name; test++)
-			n += !only || !strcmp(only, test->name);
+			n += is_chosen(choice, test, at++);
 	return n;
 }
 

@@ -8,8 +8,13 @@
 /* Print the names of all cases. */
 void list_cases(void);
 
-/* How many there are: all, or those of one name. */
-unsigned int count_cases(const char *only);
+/* Which of them: all, those of one name, or every parts-th from that one on (0: every one). */
+struct choice {
+	const char *only;
+	unsigned int part, parts;
+};
+
+unsigned int count_cases(const struct choice *choice);
 
 struct tally {
 	unsigned int number; /* of the last case that was printed */
@@ -29,7 +34,7 @@ enum verdict {
 typedef enum verdict expect_fn(const struct world *world, const char *name);
 
 /* Run each in a process of its own, and print its result as TAP. */
-void run_cases(const struct world *world, const char *prefix, const char *only, expect_fn *expect,
-	       struct tally *tally);
+void run_cases(const struct world *world, const char *prefix, const struct choice *choice,
+	       expect_fn *expect, struct tally *tally);
 
 #endif

@@ -180,7 +180,7 @@ other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/librunner.la
 check_PROGRAMS += $(unit_tests)
-check_SCRIPTS = $(other_backend_tests)
+check_SCRIPTS += $(other_backend_tests)
 TESTS += $(unit_tests) $(other_backend_tests)
 CLEANFILES += $(other_backend_tests)
 else

@@ -12,12 +12,12 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char usage[] =
-	"usage: conformance-sim [--machine PATTERN] [--only CASE]\n"
+	"usage: conformance-sim [--machine PATTERN] [--only CASE] [--part N/M]\n"
 	"       conformance-sim --list | --machines\n"
 	"\n"
 	"Runs what libiommu.h promises on the simulated kernel, and prints TAP.  A machine is\n"
 	"PLATFORM/PAGE/KERNEL/BACKEND, and PATTERN one of the shell's; CONFORMANCE_MACHINE in the\n"
-	"environment stands in for it.\n";
+	"environment stands in for it.  --part 1/2 takes every second case, --part 2/2 the others.\n";
 
 static const struct {
 	const char *name, *platform;
@@ -137,9 +137,9 @@ static void list_machines(void)
 			puts(m.name);
 }
 
-static int run(const char *pattern, const char *only)
+static int run(const char *pattern, const struct choice *choice)
 {
-	unsigned int total = count_machines(pattern) * count_cases(only);
+	unsigned int total = count_machines(pattern) * count_cases(choice);
 	struct tally tally = { 0 };
 	struct world world;
 	struct named m;
@@ -157,9 +157,22 @@ static int run(const char *pattern, const char *only)
 		machine_use(&m.machine, &world);
 		current = m.name;
 		snprintf(prefix, sizeof(prefix), "%s/", m.name);
-		run_cases(&world, prefix, only, expect, &tally);
+		run_cases(&world, prefix, choice, expect, &tally);
 	}
 	return tally.failures ? 1 : 0;
+}
+
+/* "N/M", N from 1 up to M. */
+static int read_part(const char *word, struct choice *choice)
+{
+	unsigned int part, parts;
+	char rest;
+
+	if (sscanf(word, "%u/%u%c", &part, &parts, &rest) != 2 || !part || part > parts)
+		return -1;
+	choice->part = part - 1;
+	choice->parts = parts;
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -167,12 +180,14 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "machine", required_argument, NULL, 'm' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "part", required_argument, NULL, 'p' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "machines", no_argument, NULL, 'M' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *only = NULL, *pattern = getenv("CONFORMANCE_MACHINE");
+	const char *pattern = getenv("CONFORMANCE_MACHINE");
+	struct choice choice = { 0 };
 	int c;
 
 	unsetenv("LIBIOMMU_BACKEND");
@@ -183,7 +198,13 @@ int main(int argc, char **argv)
 			pattern = optarg;
 			break;
 		case 'o':
-			only = optarg;
+			choice.only = optarg;
+			break;
+		case 'p':
+			if (read_part(optarg, &choice) < 0) {
+				fputs(usage, stdout);
+				return 2;
+			}
 			break;
 		case 'l':
 			list_cases();
@@ -202,5 +223,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	return run(pattern && *pattern ? pattern : "*", only);
+	return run(pattern && *pattern ? pattern : "*", &choice);
 }
