@@ -80,6 +80,30 @@ static void *one_by_iommufd(struct bench *b, const char **backend)
 	return new_hot("iommufd", 1, backend);
 }
 
+static void *by_powernv(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("powernv", PIECES, backend);
+}
+
+static void *one_by_powernv(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("powernv", 1, backend);
+}
+
+static void *by_pseries(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("pseries", PIECES, backend);
+}
+
+static void *one_by_pseries(struct bench *b, const char **backend)
+{
+	(void)b;
+	return new_hot("pseries", 1, backend);
+}
+
 static uint64_t translate(void *arg, uint64_t ops)
 {
 	struct hot *hot = arg;
@@ -168,8 +192,12 @@ static void run(struct bench *b)
 		{ "instructions/stream pair, cached", by_warm_type1, stream_cached, OPS, 0 },
 		{ "instructions/map+unmap/type1", one_by_type1, map_unmap, OPS, PAIR_AT_MOST },
 		{ "instructions/map+unmap/iommufd", one_by_iommufd, map_unmap, OPS, PAIR_AT_MOST },
+		{ "instructions/map+unmap/powernv", one_by_powernv, map_unmap, OPS, 0 },
+		{ "instructions/map+unmap/pseries", one_by_pseries, map_unmap, OPS, 0 },
 		{ "instructions/map+unmap of 1000/type1", by_type1, map_unmap, OPS, 0 },
 		{ "instructions/map+unmap of 1000/iommufd", by_iommufd, map_unmap, OPS, 0 },
+		{ "instructions/map+unmap of 1000/powernv", by_powernv, map_unmap, OPS, 0 },
+		{ "instructions/map+unmap of 1000/pseries", by_pseries, map_unmap, OPS, 0 },
 	};
 	size_t i;
 

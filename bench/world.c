@@ -122,12 +122,12 @@ static int bench_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 }
 
 /* Memory of one kind, wherever one looks. */
-static int bench_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
+static int bench_find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
 {
 	struct kernel *k = kernel_of(ctx);
 
 	if (k->simulate)
-		return k->inner->find_vma(ctx, addr, vma);
+		return k->inner->find_vma(ctx, fd, addr, vma);
 	*vma = (struct iom_vma){ .start = 0, .end = UINT64_C(1) << 47, .page_size = k->backing };
 	return 0;
 }

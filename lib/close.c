@@ -7,6 +7,13 @@
 #include "request.h"
 #include "topology.h"
 
+static void close_vmas(struct iom_domain *dom)
+{
+	if (dom->vmas >= 0)
+		iom_sys_close(dom->sys, dom->vmas);
+	dom->vmas = -1;
+}
+
 /*
  * In a forked child: only the descriptors are ours to close.  The rest may be half changed, by a
  * thread that exists in the parent only.
@@ -19,6 +26,7 @@ static void forget(struct iom_domain *dom)
 		dom->backend->ops->forget(dom->backend, &dev->base);
 	if (dom->backend)
 		dom->backend->ops->forget(dom->backend, NULL);
+	close_vmas(dom);
 }
 
 /* What is left of files that the library mapped: the kernel did not let go of it before. */
@@ -34,6 +42,7 @@ static void free_files(struct iom_domain *dom)
 static void free_domain(struct iom_domain *dom)
 {
 	iom_cache_destroy(dom);
+	close_vmas(dom);
 	free_files(dom);
 	iom_requests_free(dom);
 	iom_aperture_free(&dom->reported);

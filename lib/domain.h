@@ -44,6 +44,8 @@ struct iom_domain {
 	/* Atomic: read without a lock, set by attach and detach. */
 	const struct iom_backend_ops *chosen; /* NULL until an attach has succeeded */
 	uint64_t page_size;                   /* 0 while no device is attached */
+	int vmas;   /* a descriptor to ask that of, or negative; until the end of the domain */
+	bool looks; /* maps need the page size behind memory */
 
 	/*
 	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across
@@ -58,13 +60,14 @@ struct iom_domain {
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	struct iom_alike alike;            /* these, if they are alike, up to reach */
-	bool is_plain;        /* no granule, and a backend that takes all memory alike */
-	uint64_t entry_limit; /* the kernel's maps at once; UINT64_MAX: any number */
-	uint64_t coarsest;    /* unit of an aperture */
-	uint64_t reach;       /* of the narrowest device */
-	char *reasons;        /* why backends were taken or passed over, or NULL */
-	char *refusal;        /* what the last attach that failed left to say, or NULL */
-	char *narrow;         /* why there is no further aperture, or NULL: it was not tried */
+	bool is_plain;                     /* no granule, and what the short way knows of */
+	uint64_t least;                    /* the smallest page behind memory, where that counts */
+	uint64_t entry_limit;              /* the kernel's maps at once; UINT64_MAX: any number */
+	uint64_t coarsest;                 /* unit of an aperture */
+	uint64_t reach;                    /* of the narrowest device */
+	char *reasons;                     /* why backends were taken or passed over, or NULL */
+	char *refusal; /* what the last attach that failed left to say, or NULL */
+	char *narrow;  /* why there is no further aperture, or NULL: it was not tried */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;

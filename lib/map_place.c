@@ -35,16 +35,22 @@ static bool take_fit(void *arg, const struct iom_fit *fit)
 	return iom_space_fit(taker->space, fit, &taker->start);
 }
 
-int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, uint64_t backing,
-		   uint64_t *start)
+bool iom_map_find(const struct iom_domain *dom, const struct iom_place *place, uint64_t *start)
 {
 	struct taker taker;
 
 	taker.space = &dom->space;
-	if (iom_placement(&dom->automatic, place, take_fit, &taker)) {
-		*start = taker.start;
+	if (!iom_placement(&dom->automatic, place, take_fit, &taker))
+		return false;
+	*start = taker.start;
+	return true;
+}
+
+int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, uint64_t backing,
+		   uint64_t *start)
+{
+	if (iom_map_find(dom, place, start))
 		return 0;
-	}
 	if (!iom_placement_possible(&dom->automatic, place))
 		return iom_error(-ERANGE,
 				 "no aperture below the limit of 0x%" PRIx64

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * iom_map(), and the short way to map, for what nearly every map is: some memory, anywhere, without
- * options, where the backend takes all memory alike.  Its steps are those of the general way, less
- * what there is for batches, files, granules, apertures yet to be made and the like.
+ * options, where there is room for it.  Its steps are those of the general way, less what there is
+ * for batches, files, granules, apertures yet to be made and the like.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +39,7 @@ static int claim(struct iom_domain *dom, const struct iom_span *span, struct iom
 	return iom_span_claim(dom, span);
 }
 
-/* Choose an IOVA and occupy it; the span, or NULL, with the error in *err. */
+/* Choose an IOVA and occupy it; the span, or NULL, with the error in *err; -EAGAIN: no room. */
 static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *place,
 				unsigned int flags, struct iom_slots *slots, int *err)
 {
@@ -51,8 +51,9 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 		return NULL;
 	}
 	*err = 0;
-	if (!iom_alike_fit(&dom->alike, place, &dom->space, &start))
-		*err = iom_map_choose(dom, place, place->backing, &start);
+	if (!iom_alike_fit(&dom->alike, place, &dom->space, &start) &&
+	    !iom_map_find(dom, place, &start))
+		*err = -EAGAIN;
 	if (!*err && dom->entries >= dom->entry_limit)
 		*err = iom_map_check_entries(dom, 1);
 	if (*err < 0)
@@ -122,18 +123,49 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 	return ret;
 }
 
+/* The page size behind memory, where the backend must know it; 0: not asked, or not one for all. */
+static inline uint64_t look_behind(const struct iom_domain *dom, uintptr_t va, uint64_t length)
+{
+	struct iom_vma vma;
+
+	if (!__atomic_load_n(&dom->looks, __ATOMIC_RELAXED) ||
+	    dom->sys->find_vma(dom->sys->ctx, __atomic_load_n(&dom->vmas, __ATOMIC_RELAXED), va,
+			       &vma) < 0 ||
+	    vma.end - va < length)
+		return 0;
+	return vma.page_size;
+}
+
+/* Whether memory with such pages can go into the apertures that there are, and no other is due. */
+static inline bool is_served(const struct iom_domain *dom, uint64_t backing,
+			     struct iom_place *place)
+{
+	const struct iom_backend_wish wish = { .length = place->length,
+					       .backing = backing,
+					       .reach = dom->reach };
+	const struct iom_backend_ops *ops;
+
+	place->limit = dom->reach;
+	place->backing = dom->looks ? backing : dom->coarsest;
+	if (!dom->looks)
+		return true;
+	ops = dom->backend->ops;
+	return backing >= dom->least &&
+	       !(ops->wants_aperture && ops->wants_aperture(dom->backend, &wish));
+}
+
 /* -EAGAIN: nothing has happened, and it is not plain. */
 static inline int map_plain(struct iom_domain *dom, uintptr_t va, uint64_t length,
 			    unsigned int flags, struct iom_region *region)
 {
 	struct iom_place place = { .va = va, .length = length };
+	uint64_t backing = look_behind(dom, va, length);
 	int ret = -EAGAIN;
 
 	pthread_mutex_lock(&dom->table);
-	if (is_plain_here(dom, va, length) && iom_topology_pass(dom)) {
-		place.backing = dom->coarsest;
-		place.limit = dom->reach;
-		ret = map(dom, &place, flags, region);
+	if (iom_topology_pass(dom)) {
+		if (is_plain_here(dom, va, length) && is_served(dom, backing, &place))
+			ret = map(dom, &place, flags, region);
 		iom_topology_passed(dom);
 	}
 	pthread_mutex_unlock(&dom->table);

@@ -44,7 +44,10 @@ void iom_map_give_up(struct iom_domain *dom, const struct iom_map_request *rq);
 int iom_map_generally(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigned int flags,
 		      const struct iom_map_opts *opts, struct iom_region *region);
 
-/* The table lock is held, for the rest.  Where there is room; backing is the memory's own. */
+/* The table lock is held, for the rest.  Where there is room, if there is any, without a word. */
+bool iom_map_find(const struct iom_domain *dom, const struct iom_place *place, uint64_t *start);
+
+/* The same, with a sentence if there is none; backing is the memory's own. */
 int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, uint64_t backing,
 		   uint64_t *start);
 

@@ -140,6 +140,7 @@ int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
 		return iom_error(-ENOMEM, "open: no memory for a domain");
 	d->sys = sys;
 	d->backends = backends;
+	d->vmas = -1;
 	ret = iom_log_init(&d->log, &opts);
 	if (ret < 0)
 		goto fail;

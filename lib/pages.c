@@ -13,7 +13,7 @@ uint64_t iom_base_page(const struct iom_sys *sys)
 	struct iom_vma vma;
 
 	/* a stack has no huge pages */
-	if (sys->find_vma(sys->ctx, (uintptr_t)&vma, &vma) < 0)
+	if (sys->find_vma(sys->ctx, -1, (uintptr_t)&vma, &vma) < 0)
 		return (uint64_t)sysconf(_SC_PAGESIZE);
 	return vma.page_size;
 }
@@ -41,7 +41,7 @@ int iom_page_run_near(const struct iom_sys *sys, uint64_t va, uint64_t length, s
 		int ret = 0;
 
 		if (va + done - vma->start >= vma->end - vma->start)
-			ret = sys->find_vma(sys->ctx, va + done, vma);
+			ret = sys->find_vma(sys->ctx, -1, va + done, vma);
 		if (ret == -ENOENT)
 			*vma = (struct iom_vma){ .start = va + done,
 						 .end = va + length,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "placement.h"
 
-#include "radix.h"
+#include "radix_one.h"
 
 /* A congruence modulo more than this would only waste address space. */
 #define LARGEST_PAGE (UINT64_C(1) << 30)
@@ -17,12 +17,15 @@ static uint64_t usable_page(const struct iom_aperture *a, const struct iom_place
 
 /*
  * What the IOMMU has for pages; where the kernel does not tell, those of a page table whose every
- * level is a page full of eight-byte entries, as all in use are.
+ * level is a page full of eight-byte entries, as all in use are.  And what our own tables have one
+ * slot for, even where the IOMMU has an entry for each small page.
  */
 static uint64_t likely_pages(const struct iom_aperture *a)
 {
 	uint64_t smallest = iom_smallest_page(a->page_sizes), pages = a->page_sizes, page;
 
+	if (smallest < IOM_RADIX_LARGE)
+		pages |= IOM_RADIX_LARGE;
 	if (!(a->flags & IOM_APERTURE_LARGER_PAGES) || smallest < IOM_UNIT)
 		return pages;
 	for (page = smallest; page <= LARGEST_PAGE; page *= smallest / 8)
@@ -168,21 +171,58 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
 	return false;
 }
 
+/* Whether it is one of those that are preferred to others for memory with pages of this size. */
+static bool is_coarse(const struct iom_aperture *a, uint64_t page)
+{
+	return iom_smallest_page(a->page_sizes) == page;
+}
+
+/*
+ * The aperture, with others alike perhaps, that all memory with pages as large as its smallest will
+ * be in if there is room: no other has such pages.  NULL: there is none.
+ */
+static const struct iom_aperture *preferred(const struct iom_aperture_set *apertures)
+{
+	const uint64_t page = iom_aperture_coarsest(apertures);
+	const struct iom_aperture *first = NULL;
+	size_t i;
+
+	for (i = 0; i < apertures->n; i++) {
+		const struct iom_aperture *a = &apertures->v[i];
+
+		if (!is_coarse(a, page)) {
+			if (iom_largest_of(a->page_sizes) >= page)
+				return NULL;
+		} else if (!first) {
+			first = a;
+		} else if (a->page_sizes != first->page_sizes || a->flags != first->flags) {
+			return NULL;
+		}
+	}
+	return first;
+}
+
 void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 		       struct iom_alike *alike)
 {
+	const struct iom_aperture *coarse = preferred(apertures);
 	const struct iom_place place = { .limit = limit };
+	struct iom_fit fit;
+	bool high = false;
 	size_t i;
 
 	*alike = (struct iom_alike){ 0 };
-	if (!are_alike(apertures))
+	if (!coarse)
 		return;
 	alike->all = true;
-	alike->pages = likely_pages(&apertures->v[0]);
+	alike->pages = likely_pages(coarse);
+	alike->least = iom_smallest_page(coarse->page_sizes);
+	for (i = 0; i < apertures->n; i++)
+		high |= is_coarse(&apertures->v[i], alike->least) &&
+			part(&apertures->v[i], &place, true, &fit);
 	for (i = 0; i < apertures->n; i++) {
-		struct iom_fit fit;
-
-		if (!part(&apertures->v[i], &place, true, &fit))
+		if (!is_coarse(&apertures->v[i], alike->least) ||
+		    !part(&apertures->v[i], &place, high, &fit))
 			continue;
 		alike->all = alike->n < IOM_ALIKE_MAX;
 		if (!alike->all)
@@ -200,7 +240,7 @@ bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 	struct iom_fit fit = { .count = place->length >> IOM_UNIT_SHIFT };
 	size_t i;
 
-	if (!fits)
+	if (!fits || place->backing < alike->least)
 		return false;
 	least = iom_largest_of(fits);
 	aligns = least;

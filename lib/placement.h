@@ -36,13 +36,15 @@ bool iom_placement(const struct iom_aperture_set *apertures, const struct iom_pl
 #define IOM_ALIKE_MAX 8
 
 /*
- * What is the same for each placement where all apertures have the same pages, as mostly they do:
- * their parts above 4 GiB and below a limit.
+ * What is the same for each placement where all apertures have the same pages, as mostly they do, or
+ * some have larger ones than all others, for memory with pages as large:
+ * their parts above 4 GiB and below a limit; or, if there are none, all that is below it.
  */
 struct iom_alike {
 	size_t n;       /* parts; 0: there are none, or the apertures differ */
 	bool all;       /* there are no more than these, which are the lowest */
 	uint64_t pages; /* that the IOMMU has, most likely */
+	uint64_t least; /* the smallest of these */
 	struct {
 		uint64_t first, end;
 	} parts[IOM_ALIKE_MAX];
@@ -52,9 +54,9 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 		       struct iom_alike *alike);
 
 /*
- * The place that would be taken by iom_placement() of what that offers above 4 GiB, with that limit
- * and no granule, congruent modulo the largest page that divides address and length; where what is
- * behind the memory does not matter.  False: none of these is free, or it cannot be said.
+ * The place that would be taken by iom_placement() of what that offers there, with that limit and no
+ * granule, congruent modulo the largest page that divides address and length.  False: none of these
+ * is free, or it cannot be said.
  */
 bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 		   const struct iom_space *space, uint64_t *start);

@@ -30,11 +30,15 @@ static inline bool iom_slot_is_table(iom_slot slot)
 static inline iom_slot *iom_radix_one(const struct iom_radix *radix, uint64_t key, uint64_t length,
 				      bool large)
 {
+	const iom_slot *top = radix->top;
 	iom_slot slot, *at;
 
-	if (key >> IOM_RADIX_FAR)
-		return NULL;
-	slot = iom_slot_load(&radix->top[iom_radix_top(key)]);
+	if (key >> IOM_RADIX_FAR) {
+		top = iom_radix_far_top(radix, key);
+		if (!top)
+			return NULL;
+	}
+	slot = iom_slot_load(&top[iom_radix_top(key)]);
 	if (!slot)
 		return NULL;
 	at = (iom_slot *)(uintptr_t)slot + iom_radix_middle(key);

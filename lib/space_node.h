@@ -66,7 +66,7 @@ static inline uint32_t find_gaps(const struct iom_space_node *node, int32_t size
 		mask |= (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(a, b)) << 16 * i;
 	}
 #else
-	for (i = 0; i < FANOUT; i++)
+	for (i = 0; i < node->n; i++)
 		mask |= (uint32_t)(node->gap[i] >= size) << i;
 #endif
 	return mask;

@@ -154,6 +154,7 @@ const struct iom_sys iom_sys_linux = {
 	.map_file = iom_sys_linux_map_file,
 	.free_pages = linux_free_pages,
 	.populate = linux_populate,
+	.open_vmas = iom_sys_linux_open_vmas,
 	.find_vma = iom_sys_linux_find_vma,
 };
 

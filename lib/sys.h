@@ -63,13 +63,16 @@ struct iom_sys {
 	void (*free_pages)(void *ctx, void *pages, size_t length);
 	/* Fault in memory for writing, as a first touch does; -EINVAL: before Linux 5.14. */
 	int (*populate)(void *ctx, uintptr_t va, uint64_t length);
-	/* The mapping that addr lies in, or -ENOENT. */
-	int (*find_vma)(void *ctx, uint64_t addr, struct iom_vma *vma);
+	/* A descriptor that makes find_vma cheap while it is open; -EOPNOTSUPP: none does. */
+	int (*open_vmas)(void *ctx);
+	/* The mapping that addr lies in, or -ENOENT.  fd: the descriptor, or negative. */
+	int (*find_vma)(void *ctx, int fd, uint64_t addr, struct iom_vma *vma);
 };
 
 /* The real one. */
 extern const struct iom_sys iom_sys_linux;
-int iom_sys_linux_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma);
+int iom_sys_linux_open_vmas(void *ctx);
+int iom_sys_linux_find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma);
 
 int iom_sys_open(const struct iom_sys *sys, const char *path, int flags);
 int iom_sys_close(const struct iom_sys *sys, int fd);

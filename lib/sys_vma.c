@@ -22,22 +22,32 @@ _Static_assert(sizeof(struct query) == 104, "struct procmap_query");
 
 #define QUERY _IOWR('f', 17, struct query)
 
-static int ask(uint64_t addr, struct iom_vma *vma)
+static int ask(int fd, uint64_t addr, struct iom_vma *vma)
 {
 	struct query query = { .size = sizeof(query), .addr = addr };
-	int fd, ret;
 
-	fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (ioctl(fd, QUERY, &query) < 0)
 		return -errno;
-	ret = ioctl(fd, QUERY, &query);
-	if (ret < 0)
-		ret = -errno;
-	close(fd);
-	if (ret < 0)
-		return ret;
 	*vma = (struct iom_vma){ query.start, query.end, query.page_size };
 	return 0;
+}
+
+static int open_maps(void)
+{
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_and_ask(uint64_t addr, struct iom_vma *vma)
+{
+	int ret, fd = open_maps();
+
+	if (fd < 0)
+		return fd;
+	ret = ask(fd, addr, vma);
+	close(fd);
+	return ret;
 }
 
 /*
@@ -71,13 +81,34 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 	return ret;
 }
 
-int iom_sys_linux_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
+int iom_sys_linux_open_vmas(void *ctx)
 {
-	int ret, before = errno;
+	int ret, fd, before = errno;
+	struct iom_vma vma;
+
+	(void)ctx;
+	fd = open_maps();
+	/* the stack, where it is */
+	ret = fd < 0 ? fd : ask(fd, (uintptr_t)&vma, &vma);
+	if (fd >= 0 && ret < 0)
+		close(fd);
+	errno = before;
+	if (ret == -ENOTTY || ret == -EINVAL)
+		return -EOPNOTSUPP;
+	return ret < 0 ? ret : fd;
+}
+
+int iom_sys_linux_find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
+{
+	int ret = -EBADF, before = errno;
 	struct iom_vma found;
 
 	(void)ctx;
-	ret = ask(addr, &found);
+	if (fd >= 0)
+		ret = ask(fd, addr, &found);
+	/* or it was closed behind our back, and may be another's now */
+	if (ret == -EBADF || ret == -ENOTTY || ret == -EINVAL)
+		ret = open_and_ask(addr, &found);
 	if (ret == -ENOTTY || ret == -EINVAL)
 		ret = read_smaps(addr, &found);
 	if (!ret)

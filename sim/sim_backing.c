@@ -19,7 +19,7 @@ int iom_sim_find_vma(const struct iom_sim *sim, uint64_t addr, struct iom_vma *v
 	size_t i;
 	int ret;
 
-	ret = iom_sys_linux.find_vma(iom_sys_linux.ctx, addr, vma);
+	ret = iom_sys_linux.find_vma(iom_sys_linux.ctx, -1, addr, vma);
 	if (ret < 0)
 		return ret;
 	really = as_here(sim, vma->page_size);

@@ -236,12 +236,19 @@ static int table_populate(void *ctx, uintptr_t va, uint64_t length)
 	return (int)iom_sim_end(sim, ret);
 }
 
-static int table_find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
+static int table_open_vmas(void *ctx)
+{
+	(void)ctx;
+	return -EOPNOTSUPP;
+}
+
+static int table_find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
 {
 	struct iom_sim *sim = ctx;
 	const struct iom_sim_event event = { .call = IOM_SIM_FIND_VMA, .fd = -1 };
 	int ret;
 
+	(void)fd;
 	if (iom_sim_begin(sim, &event, &ret))
 		ret = iom_sim_find_vma(sim, addr, vma);
 	return (int)iom_sim_end(sim, ret);
@@ -262,6 +269,7 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.map_file = table_map_file,
 		.free_pages = table_free_pages,
 		.populate = table_populate,
+		.open_vmas = table_open_vmas,
 		.find_vma = table_find_vma,
 	};
 }

@@ -7,26 +7,40 @@
 #include <stdlib.h>
 
 #include "lib/error.h"
+#include "lib/radix.h"
 #include "spapr.h"
 
-struct iom_declared {
-	struct iom_declared *next;
+/* No two overlap. */
+struct declared {
+	struct iom_span span; /* the memory, in units of 4 KiB, like IOVAs */
 	uintptr_t va;
 	uint64_t length, page;
 };
 
-static int use(struct iom_spapr_container *c, const struct iom_declared *d)
+/* The first at unit or behind it; NULL if there is none. */
+static struct declared *declared_at(const struct iom_spapr *s, uint64_t unit)
+{
+	struct iom_span *span;
+
+	if (!iom_space_exists(&s->declared))
+		return NULL;
+	span = iom_space_at(&s->declared, unit);
+	/* the first member */
+	return span->start < IOM_SPACE_END ? (struct declared *)span : NULL;
+}
+
+static int use(struct iom_spapr_container *c, const struct declared *d)
 {
 	return iom_slabs_use(&c->owner, d->va, d->length, d->page);
 }
 
-static int release(struct iom_spapr_container *c, const struct iom_declared *d)
+static int release(struct iom_spapr_container *c, const struct declared *d)
 {
 	return iom_slabs_release(&c->owner, d->va, d->length, d->page);
 }
 
 /* All containers, or none. */
-static int use_in_all(struct iom_spapr *s, const struct iom_declared *d)
+static int use_in_all(struct iom_spapr *s, const struct declared *d)
 {
 	struct iom_spapr_container *c, *done;
 	struct iom_kept_error kept;
@@ -46,38 +60,68 @@ static int use_in_all(struct iom_spapr *s, const struct iom_declared *d)
 	return ret;
 }
 
+static int note(struct iom_spapr *s, struct declared *d)
+{
+	int ret;
+
+	pthread_mutex_lock(&s->records.lock);
+	if (!iom_space_exists(&s->declared))
+		iom_space_init(&s->declared);
+	ret = iom_space_reserve(&s->declared, 1);
+	if (!ret)
+		iom_space_insert(&s->declared, &d->span);
+	pthread_mutex_unlock(&s->records.lock);
+	return ret < 0 ? iom_error(ret, "no memory for a registration") : 0;
+}
+
+static void forget(struct iom_spapr *s, const struct declared *d)
+{
+	pthread_mutex_lock(&s->records.lock);
+	iom_space_remove(&s->declared, &d->span);
+	pthread_mutex_unlock(&s->records.lock);
+}
+
 int iom_spapr_declare(struct iom_backend *backend, uintptr_t va, uint64_t length, uint64_t page)
 {
 	struct iom_spapr *s = backend->priv;
-	struct iom_declared *d;
+	struct declared *d;
 	int ret;
 
 	d = malloc(sizeof(*d));
 	if (!d)
 		return iom_error(-ENOMEM, "no memory for a registration");
-	*d = (struct iom_declared){ .va = va, .length = length, .page = page };
-	ret = use_in_all(s, d);
+	*d = (struct declared){
+		.span = { .start = va >> IOM_UNIT_SHIFT,
+			  .end = ((va + length - 1) >> IOM_UNIT_SHIFT) + 1,
+			  .state = IOM_SPAN_MAPPED },
+		.va = va,
+		.length = length,
+		.page = page,
+	};
+	ret = note(s, d);
 	if (ret < 0) {
 		free(d);
 		return ret;
 	}
-	pthread_mutex_lock(&s->records.lock);
-	d->next = s->declared;
-	s->declared = d;
-	pthread_mutex_unlock(&s->records.lock);
-	return 0;
+	ret = use_in_all(s, d);
+	if (ret < 0) {
+		forget(s, d);
+		free(d);
+	}
+	return ret;
 }
 
-/* Take one that lies in the range out of the list; NULL: there is none. */
-static struct iom_declared *take(struct iom_spapr *s, uintptr_t va, uint64_t length)
+/* Take the first that begins in the range out of the list; NULL: there is none. */
+static struct declared *take(struct iom_spapr *s, uintptr_t va, uint64_t length)
 {
-	struct iom_declared **link, *d;
+	struct declared *d;
 
 	pthread_mutex_lock(&s->records.lock);
-	for (link = &s->declared; (d = *link) && d->va - va >= length; link = &d->next)
-		;
+	d = declared_at(s, va >> IOM_UNIT_SHIFT);
+	if (d && d->va - va >= length)
+		d = NULL;
 	if (d)
-		*link = d->next;
+		iom_space_remove(&s->declared, &d->span);
 	pthread_mutex_unlock(&s->records.lock);
 	return d;
 }
@@ -86,7 +130,7 @@ int iom_spapr_undeclare(struct iom_backend *backend, uintptr_t va, uint64_t leng
 {
 	struct iom_spapr *s = backend->priv;
 	struct iom_spapr_container *c;
-	struct iom_declared *d;
+	struct declared *d;
 	int ret = 0;
 
 	while ((d = take(s, va, length))) {
@@ -100,20 +144,23 @@ int iom_spapr_undeclare(struct iom_backend *backend, uintptr_t va, uint64_t leng
 
 int iom_spapr_declare_in(const struct iom_spapr *s, struct iom_spapr_container *c)
 {
-	const struct iom_declared *d;
+	const struct declared *d;
+	uint64_t unit;
 	int ret = 0;
 
-	for (d = s->declared; d && !ret; d = d->next)
+	for (unit = 0; !ret && (d = declared_at(s, unit)); unit = d->span.end)
 		ret = use(c, d);
 	return ret;
 }
 
 void iom_spapr_forget_declared(struct iom_spapr *s)
 {
-	struct iom_declared *d;
+	struct declared *d;
 
-	while ((d = s->declared)) {
-		s->declared = d->next;
+	while ((d = declared_at(s, 0))) {
+		iom_space_remove(&s->declared, &d->span);
 		free(d);
 	}
+	if (iom_space_exists(&s->declared))
+		iom_space_destroy(&s->declared);
 }

@@ -19,7 +19,7 @@ struct entry {
 	struct entry *next;
 	const struct iom_slab_owner *owner;
 	unsigned int uses;
-	unsigned int *pages; /* the uses of each */
+	unsigned int *pages; /* the uses of each; NULL: all uses are of the whole slab */
 	bool lost;           /* the kernel did not unregister it: what it has of it is not known */
 };
 
@@ -28,6 +28,7 @@ struct slab {
 	struct iom_span span; /* in units of 4 KiB, like IOVAs */
 	unsigned int page_shift;
 	struct entry *entries;
+	struct entry first; /* of the container that it was made for */
 	/*
 	 * A call for it is in the kernel.  One that registers it may yet fail for memory that
 	 * others have no use for, and two of these at once are an overlap to the kernel.
@@ -42,6 +43,7 @@ struct slab {
 struct registry {
 	pthread_mutex_t lock;
 	pthread_cond_t settled;
+	unsigned int waiting; /* threads, for that */
 	struct iom_space slabs;
 };
 
@@ -100,12 +102,28 @@ static struct pages pages_of(const struct slab *slab, uint64_t unit, uint64_t en
 			       (end - 1 - slab->span.start) >> shift };
 }
 
+static bool is_whole(const struct slab *slab, struct pages pages)
+{
+	return !pages.first && pages.last == pages_of(slab, slab->span.start, slab->span.end).last;
+}
+
+/* Whether uses of the whole slab are all that there are of it in some container. */
+static bool is_used_as_a_whole(const struct slab *slab)
+{
+	const struct entry *entry;
+
+	for (entry = slab->entries; entry; entry = entry->next)
+		if (entry->uses && !entry->pages && !entry->lost)
+			return true;
+	return false;
+}
+
 static bool is_used(const struct slab *slab, size_t page)
 {
 	const struct entry *entry;
 
 	for (entry = slab->entries; entry; entry = entry->next)
-		if (entry->pages[page])
+		if (entry->pages && entry->pages[page])
 			return true;
 	return false;
 }
@@ -126,10 +144,27 @@ static bool is_current(const struct slab *slab, struct pages pages)
 {
 	size_t i;
 
+	if (is_used_as_a_whole(slab))
+		return true;
 	for (i = pages.first; i <= pages.last; i++)
 		if (!is_used(slab, i))
 			return false;
 	return true;
+}
+
+/* Have room to count the uses of each page, where one is of a part of the slab. */
+static int count_pages(const struct slab *slab, struct entry *entry, struct pages pages)
+{
+	size_t i, n = pages_of(slab, slab->span.start, slab->span.end).last + 1;
+
+	if (entry->pages || is_whole(slab, pages))
+		return 0;
+	entry->pages = malloc(n * sizeof(*entry->pages));
+	if (!entry->pages)
+		return iom_error(-ENOMEM, "no memory for a registration");
+	for (i = 0; i < n; i++)
+		entry->pages[i] = entry->uses;
+	return 0;
 }
 
 static void add_use(struct entry *entry, struct pages pages)
@@ -137,7 +172,7 @@ static void add_use(struct entry *entry, struct pages pages)
 	size_t i;
 
 	entry->uses++;
-	for (i = pages.first; i <= pages.last; i++)
+	for (i = pages.first; entry->pages && i <= pages.last; i++)
 		entry->pages[i]++;
 }
 
@@ -146,15 +181,8 @@ static void end_use(struct entry *entry, struct pages pages)
 	size_t i;
 
 	entry->uses--;
-	for (i = pages.first; i <= pages.last; i++)
+	for (i = pages.first; entry->pages && i <= pages.last; i++)
 		entry->pages[i]--;
-}
-
-static void free_entry(struct entry *entry)
-{
-	if (entry)
-		free(entry->pages);
-	free(entry);
 }
 
 /* The last entry takes its slab with it. */
@@ -165,12 +193,12 @@ static void remove_entry(struct slab *slab, struct entry *entry)
 	for (link = &slab->entries; *link != entry; link = &(*link)->next)
 		;
 	*link = entry->next;
-	free_entry(entry);
+	free(entry->pages);
+	if (entry != &slab->first)
+		free(entry);
 	if (!slab->entries) {
 		iom_space_remove(&registry()->slabs, &slab->span);
 		free(slab);
-		if (iom_space_is_free(&registry()->slabs, 0, IOM_SPACE_END))
-			iom_space_destroy(&registry()->slabs);
 	}
 }
 
@@ -196,7 +224,8 @@ static int call_unlocked(struct slab *slab, const struct entry *entry, unsigned 
 	ret = call(slab, entry, request);
 	pthread_mutex_lock(&registry()->lock);
 	slab->changing = false;
-	pthread_cond_broadcast(&registry()->settled);
+	if (registry()->waiting)
+		pthread_cond_broadcast(&registry()->settled);
 	return ret;
 }
 
@@ -242,56 +271,58 @@ static int register_entry(struct slab *slab, struct entry *entry)
 	return explain_register(sys, va, length, ret);
 }
 
-static struct entry *new_entry(const struct slab *slab, const struct iom_slab_owner *owner)
+/* A further container; it will be used there for these pages. */
+static int add_entry(struct slab *slab, const struct iom_slab_owner *owner, struct pages pages,
+		     struct entry **entry)
 {
-	size_t n = pages_of(slab, slab->span.start, slab->span.end).last + 1;
-	struct entry *entry;
+	struct entry *new;
+	int ret;
 
-	entry = malloc(sizeof(*entry));
-	if (!entry)
-		return NULL;
-	*entry = (struct entry){ .owner = owner, .pages = calloc(n, sizeof(*entry->pages)) };
-	if (entry->pages)
-		return entry;
-	free(entry);
-	return NULL;
-}
-
-static int add_entry(struct slab *slab, const struct iom_slab_owner *owner)
-{
-	struct entry *entry;
-
-	entry = new_entry(slab, owner);
-	if (!entry)
+	new = malloc(sizeof(*new));
+	if (!new)
 		return iom_error(-ENOMEM, "no memory for a registration");
-	entry->next = slab->entries;
-	slab->entries = entry;
-	return register_entry(slab, entry);
+	*new = (struct entry){ .owner = owner, .next = slab->entries };
+	ret = count_pages(slab, new, pages);
+	if (ret < 0) {
+		free(new);
+		return ret;
+	}
+	slab->entries = new;
+	ret = register_entry(slab, new);
+	if (!ret)
+		*entry = new;
+	return ret;
 }
 
 /* What begins at unit and ends at end, or where the next slab begins. */
-static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page)
+static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page,
+		    struct slab **slab)
 {
 	const struct iom_span *next = iom_space_at(&registry()->slabs, unit);
-	struct slab *slab;
+	struct slab *new;
+	int ret;
 
-	slab = malloc(sizeof(*slab));
-	if (!slab)
+	new = malloc(sizeof(*new));
+	if (!new)
 		return iom_error(-ENOMEM, "no memory for a registration");
-	*slab = (struct slab){
-		.span = { .start = unit,
-			  .end = next->start < end ? next->start : end,
-			  .state = IOM_SPAN_MAPPED },
-		.page_shift = (unsigned int)__builtin_ctzll(page),
+	new->span = (struct iom_span){
+		.start = unit,
+		.end = next->start < end ? next->start : end,
+		.state = IOM_SPAN_MAPPED,
 	};
-	slab->entries = new_entry(slab, owner);
-	if (!slab->entries || iom_space_reserve(&registry()->slabs, 1) < 0) {
-		free_entry(slab->entries);
-		free(slab);
+	new->page_shift = (unsigned int)__builtin_ctzll(page);
+	new->changing = false;
+	new->first = (struct entry){ .owner = owner };
+	new->entries = &new->first;
+	if (iom_space_reserve(&registry()->slabs, 1) < 0) {
+		free(new);
 		return iom_error(-ENOMEM, "no memory for a registration");
 	}
-	iom_space_insert(&registry()->slabs, &slab->span);
-	return register_entry(slab, slab->entries);
+	iom_space_insert(&registry()->slabs, &new->span);
+	ret = register_entry(new, &new->first);
+	if (!ret)
+		*slab = new;
+	return ret;
 }
 
 static int explain_stale(const struct slab *slab)
@@ -319,8 +350,28 @@ static struct slab *settled_at(uint64_t unit)
 			return NULL;
 		if (!slab_of(span)->changing)
 			return slab_of(span);
+		registry()->waiting++;
 		pthread_cond_wait(&registry()->settled, &registry()->lock);
+		registry()->waiting--;
 	}
+}
+
+/* One more use of a slab that is there. */
+static int use_slab(const struct iom_slab_owner *owner, struct slab *slab, struct pages pages)
+{
+	struct entry *entry;
+	int ret;
+
+	if (is_lost(slab, owner) || !is_current(slab, pages))
+		return explain_stale(slab);
+	entry = find_entry(slab, owner);
+	if (entry)
+		ret = count_pages(slab, entry, pages);
+	else
+		ret = add_entry(slab, owner, pages, &entry);
+	if (!ret)
+		add_use(entry, pages);
+	return ret;
 }
 
 /* One more use of the slab at unit, which is made if there is none; and where it ends. */
@@ -328,20 +379,18 @@ static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t en
 		  uint64_t *next)
 {
 	struct slab *slab = settled_at(unit);
-	int ret = 0;
+	int ret;
 
-	if (slab && (is_lost(slab, owner) || !is_current(slab, pages_of(slab, unit, end))))
-		return explain_stale(slab);
-	if (!slab)
-		ret = add_slab(owner, unit, end, page);
-	else if (!find_entry(slab, owner))
-		ret = add_entry(slab, owner);
-	if (ret < 0)
-		return ret;
-	slab = slab_of(iom_space_at(&registry()->slabs, unit));
-	add_use(find_entry(slab, owner), pages_of(slab, unit, end));
-	*next = slab->span.end;
-	return 0;
+	if (slab) {
+		ret = use_slab(owner, slab, pages_of(slab, unit, end));
+	} else {
+		ret = add_slab(owner, unit, end, page, &slab);
+		if (!ret)
+			slab->first.uses++;
+	}
+	if (!ret)
+		*next = slab->span.end;
+	return ret;
 }
 
 /* One use less; the last one unregisters.  Where the slab ended. */
@@ -439,5 +488,8 @@ void iom_slabs_forget(const struct iom_slab_owner *owner)
 		if (entry)
 			remove_entry(slab_of(span), entry);
 	}
+	if (iom_space_exists(&registry()->slabs) &&
+	    iom_space_is_free(&registry()->slabs, 0, IOM_SPACE_END))
+		iom_space_destroy(&registry()->slabs);
 	pthread_mutex_unlock(&registry()->lock);
 }

@@ -58,7 +58,7 @@ struct iom_spapr {
 	 */
 	bool failed;
 	struct iom_records records;
-	struct iom_declared *declared; /* under the records' lock */
+	struct iom_space declared; /* memory, under the records' lock; zeroes until there is any */
 };
 
 /* Whether the caller stated what is to be expected. */

@@ -20,11 +20,12 @@ struct vmas {
 	unsigned int asked;
 };
 
-static int find_vma(void *ctx, uint64_t addr, struct iom_vma *vma)
+static int find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
 {
 	struct vmas *vmas = ctx;
 	const struct iom_vma *v;
 
+	ck_assert_int_lt(fd, 0);
 	vmas->asked++;
 	ck_assert_uint_lt(vmas->asked, 100000);
 	for (v = vmas->v; v->page_size; v++) {
@@ -112,9 +113,10 @@ END_TEST
 
 static int no_answer;
 
-static int refuse(void *ctx, uint64_t addr, struct iom_vma *vma)
+static int refuse(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
 {
 	(void)ctx;
+	(void)fd;
 	(void)addr;
 	(void)vma;
 	return no_answer;
@@ -198,7 +200,7 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 
 static int find(uint64_t addr, struct iom_vma *vma)
 {
-	return iom_sys_linux.find_vma(iom_sys_linux.ctx, addr, vma);
+	return iom_sys_linux.find_vma(iom_sys_linux.ctx, -1, addr, vma);
 }
 
 static void fake_smaps(const char *text)
@@ -365,6 +367,42 @@ START_TEST(which_way)
 }
 END_TEST
 
+/* A descriptor is asked while it is there; what is no such descriptor any more does no harm. */
+START_TEST(by_descriptor)
+{
+	/* not on the stack, which grows */
+	const uint64_t addr = (uintptr_t)&reads;
+	struct iom_vma vma = { 0 }, again = { 0 };
+	int fd;
+
+	query_error = ENOTTY;
+	smaps = NULL;
+	errno = EDOM;
+	ck_assert_int_eq(iom_sys_linux.open_vmas(iom_sys_linux.ctx), -EOPNOTSUPP);
+	ck_assert_int_eq(errno, EDOM);
+	query_error = 0;
+	fd = iom_sys_linux.open_vmas(iom_sys_linux.ctx);
+	if (fd == -EOPNOTSUPP)
+		return;
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(find(addr, &vma), 0);
+	for (int i = 0; i < 3; i++) {
+		queries = reads = 0;
+		ck_assert_int_eq(iom_sys_linux.find_vma(iom_sys_linux.ctx, fd, addr, &again), 0);
+		ck_assert_mem_eq(&again, &vma, sizeof(vma));
+		/* then it is closed, and then another's */
+		ck_assert_uint_eq(queries, i ? 2 : 1);
+		ck_assert_uint_eq(reads, 0);
+		if (i)
+			ck_assert_int_eq(dup2(STDOUT_FILENO, fd), fd);
+		else
+			ck_assert_int_eq(close(fd), 0);
+	}
+	close(fd);
+}
+END_TEST
+
 /* ---- Both ways agree ------------------------------------------------------------------------- */
 
 static bool has_query(void)
@@ -495,6 +533,7 @@ int main(void)
 	tcase_add_loop_test(tcase, cut_smaps, 0, 2);
 	tcase_add_test(tcase, long_names);
 	tcase_add_test(tcase, which_way);
+	tcase_add_test(tcase, by_descriptor);
 	tcase_add_test(tcase, in_this_process);
 	tcase_add_test(tcase, many_mappings);
 	suite_add_tcase(suite, tcase);

@@ -157,19 +157,21 @@ START_TEST(the_window_with_the_largest_pages)
 {
 	/* hugepages: the 2 MiB window, above 4 GiB and anywhere; then the 4 KiB one */
 	ck_assert(!place(SET(power), 0x7f0000200000, 4 * MIB, 2 * MIB, LAST));
-	ck_assert_uint_eq(offers.n, 3);
+	ck_assert_uint_eq(offers.n, 4);
 	check_offer(0, 0x800000000000000, 0x800001000000000, 2 * MIB, 0);
 	check_offer(1, 0x800000000000000, 0x800001000000000, 2 * MIB, 0);
-	check_offer(2, 0x1000, 0x80000000, 0x1000, 0);
+	check_offer(2, 0x1000, 0x80000000, 2 * MIB, 0);
+	check_offer(3, 0x1000, 0x80000000, 0x1000, 0);
 
 	/* what the large pages do not divide, or what has smaller pages behind it, fits the other only */
 	place(SET(power), 0x7f0000200000, 4 * MIB, 64 * KIB, LAST);
-	ck_assert_uint_eq(offers.n, 1);
+	ck_assert_uint_eq(offers.n, 2);
 	ck_assert_uint_eq(offers.v[0].first, 0x1000);
 	place(SET(power), 0x7f0000210000, 4 * MIB, 2 * MIB, LAST);
-	ck_assert_uint_eq(offers.n, 1);
+	ck_assert_uint_eq(offers.n, 2);
+	check_offer(0, 0x1000, 0x80000000, 2 * MIB, 64 * KIB);
 	place(SET(power), 0x7f0000200000, 4 * MIB - 64 * KIB, 2 * MIB, LAST);
-	ck_assert_uint_eq(offers.n, 1);
+	ck_assert_uint_eq(offers.n, 2);
 }
 END_TEST
 
@@ -182,10 +184,11 @@ START_TEST(pages_before_height)
 	};
 
 	ck_assert(!place(SET(list), 0x7f0000200000, 4 * MIB, 2 * MIB, LAST));
-	ck_assert_uint_eq(offers.n, 3);
+	ck_assert_uint_eq(offers.n, 5);
 	/* page 0 is the window's own */
 	check_offer(0, 2 * MIB, 0x80000000, 2 * MIB, 0);
-	check_offer(1, 0x800000000000000, 0x800001000000000, 0x1000, 0);
+	check_offer(1, 0x800000000000000, 0x800001000000000, 2 * MIB, 0);
+	check_offer(2, 0x800000000000000, 0x800001000000000, 0x1000, 0);
 }
 END_TEST
 
@@ -375,8 +378,8 @@ static const struct {
 	uint64_t larger[3];
 } untold[] = {
 	{ 0x1000, { GIB, 2 * MIB, 0x1000 } },
-	{ 0x4000, { 32 * MIB, 0x4000, 0 } },
-	{ 0x10000, { 512 * MIB, 0x10000, 0 } },
+	{ 0x4000, { 32 * MIB, 2 * MIB, 0x4000 } },
+	{ 0x10000, { 512 * MIB, 2 * MIB, 0x10000 } },
 	{ 2 * MIB, { 2 * MIB, 0, 0 } },
 };
 
@@ -394,12 +397,39 @@ START_TEST(larger_pages)
 		ck_assert_uint_eq(offers.v[i].align, untold[_i].larger[i]);
 		ck_assert_uint_eq(offers.v[i].phase, va % untold[_i].larger[i]);
 	}
-	/* where the kernel does tell, there are no others */
+	/* where the kernel does tell, there are no others but what the tables have one slot for */
 	offers.n = 0;
 	ck_assert(!iom_placement(&SET(told), &request, note, &offers));
-	for (i = 0; i < offers.n; i++)
-		ck_assert_uint_eq(offers.v[i].align, untold[_i].page);
 	ck_assert_uint_gt(offers.n, 0);
+	ck_assert_uint_eq(offers.v[0].align, 2 * MIB);
+	for (i = 1; i < offers.n; i++)
+		if (offers.v[i].align != 2 * MIB)
+			ck_assert_uint_eq(offers.v[i].align, untold[_i].page);
+}
+END_TEST
+
+/* In a window of small pages: congruent modulo 2 MiB where there is room for that, else anywhere. */
+START_TEST(small_pages)
+{
+	struct iom_aperture window[] = { { 0, 6 * MIB - 1, 0x1000, 0 } };
+	const struct iom_place request = { 0x7f0000200000, 2 * MIB, 0x10000, LAST, 0 };
+	struct iom_span low = { .start = 0x200, .end = 0x201 },
+			high = { .start = 0x5ff, .end = 0x600 };
+	struct taker taker;
+	struct iom_space space;
+
+	iom_space_init(&space);
+	taker.space = &space;
+	ck_assert(iom_placement(&SET(window), &request, take, &taker));
+	ck_assert_uint_eq(taker.start, 0x200);
+	ck_assert_int_eq(iom_space_reserve(&space, 2), 0);
+	iom_space_insert(&space, &low);
+	ck_assert(iom_placement(&SET(window), &request, take, &taker));
+	ck_assert_uint_eq(taker.start, 0x400);
+	iom_space_insert(&space, &high);
+	ck_assert(iom_placement(&SET(window), &request, take, &taker));
+	ck_assert_uint_eq(taker.start, 0x201);
+	iom_space_destroy(&space);
 }
 END_TEST
 
@@ -467,6 +497,7 @@ int main(void)
 	tcase_add_test(order, stops_when_taken);
 	tcase_add_test(windows, the_window_with_the_largest_pages);
 	tcase_add_test(windows, pages_before_height);
+	tcase_add_test(windows, small_pages);
 	tcase_add_test(windows, pages_of_64_kib);
 	tcase_add_test(windows, page_zero_is_an_address);
 	tcase_add_test(windows, nothing_but_page_zero);

@@ -19,6 +19,7 @@ static struct iom_aperture list[APERTURES];
 static struct iom_span spans[STEPS];
 static struct iom_space space;
 static uint64_t generator;
+static bool high; /* there is something above 4 GiB */
 
 static void set_up(void)
 {
@@ -47,6 +48,7 @@ static struct iom_aperture_set make_apertures(uint64_t pages)
 		uint64_t length = (1 + below(8)) * MIB + below(16) * unit;
 
 		list[i] = (struct iom_aperture){ at, at + length - 1, pages, 0 };
+		high = at + length > FOUR_GIB;
 		at += length + (1 + below(64)) * unit;
 	}
 	return set;
@@ -67,7 +69,8 @@ static struct iom_place any_place(uint64_t pages)
 static bool fit(void *start, const struct iom_fit *wish)
 {
 	/* what the short way leaves to the long one */
-	return wish->first >= FOUR_GIB >> IOM_UNIT_SHIFT && iom_space_fit(&space, wish, start);
+	return (!high || wish->first >= FOUR_GIB >> IOM_UNIT_SHIFT) &&
+	       iom_space_fit(&space, wish, start);
 }
 
 static void occupy(struct iom_span *span, uint64_t start, uint64_t length)
@@ -98,7 +101,7 @@ static void compare(struct iom_aperture_set set, uint64_t pages, unsigned int *f
 	iom_alike_prepare(&set, UINT64_MAX, &alike);
 	for (int step = 0; step < STEPS; step++) {
 		struct iom_place place = any_place(pages);
-		uint64_t page = page_of(pages, &place), expected = 0, start = 0;
+		uint64_t page = page_of(alike.pages, &place), expected = 0, start = 0;
 		bool possible = iom_placement(&set, &place, fit, &expected);
 
 		if (iom_alike_fit(&alike, &place, &space, &start)) {

@@ -13,9 +13,10 @@
 
 static uint64_t base; /* of the memory; 0: nobody knows */
 
-static int find_base(void *ctx, uint64_t addr, struct iom_vma *vma)
+static int find_base(void *ctx, int fd, uint64_t addr, struct iom_vma *vma)
 {
 	(void)ctx;
+	(void)fd;
 	*vma = (struct iom_vma){ addr, addr + 1, base };
 	return base ? 0 : -EACCES;
 }

@@ -102,7 +102,7 @@ static struct iom_vma vma_of(const void *at)
 {
 	struct iom_vma vma = { 0 };
 
-	ck_assert_int_eq(sys->find_vma(sys->ctx, (uintptr_t)at, &vma), 0);
+	ck_assert_int_eq(sys->find_vma(sys->ctx, -1, (uintptr_t)at, &vma), 0);
 	ck_assert_uint_le(vma.start, (uintptr_t)at);
 	ck_assert_uint_gt(vma.end, (uintptr_t)at);
 	return vma;
@@ -135,7 +135,7 @@ START_TEST(backing)
 	ck_assert_int_eq(iom_sim_set_backing(sim, memory, MIB, 512), -EINVAL);
 	/* what is said of nothing is nothing */
 	munmap(memory, 8 * MIB);
-	ck_assert_int_eq(sys->find_vma(sys->ctx, (uintptr_t)memory + 3 * MIB, &vma), -ENOENT);
+	ck_assert_int_eq(sys->find_vma(sys->ctx, -1, (uintptr_t)memory + 3 * MIB, &vma), -ENOENT);
 }
 END_TEST
 
@@ -146,8 +146,8 @@ START_TEST(asking_can_fail)
 
 	iom_sim_fail(sim, &(const struct iom_sim_failure){
 				  .nth = 1, .answer = -EPERM, .calls = 1u << IOM_SIM_FIND_VMA });
-	ck_assert_int_eq(sys->find_vma(sys->ctx, (uintptr_t)&c, &vma), -EPERM);
-	ck_assert_int_eq(sys->find_vma(sys->ctx, (uintptr_t)&c, &vma), 0);
+	ck_assert_int_eq(sys->find_vma(sys->ctx, -1, (uintptr_t)&c, &vma), -EPERM);
+	ck_assert_int_eq(sys->find_vma(sys->ctx, -1, (uintptr_t)&c, &vma), 0);
 	ck_assert_uint_eq(iom_sim_calls_of(sim, IOM_SIM_FIND_VMA), 2);
 	ck_assert_uint_eq(iom_sim_calls(sim), 2);
 }
