@@ -162,9 +162,11 @@ void bench_compare(struct bench *b, const struct bench_row *row, const struct be
  */
 struct bench_counted {
 	const char *name; /* "instructions/translate" */
-	void *(*set_up)(struct bench *b, const char **backend);
+	void *(*set_up)(const struct bench_counted *counted, const char **backend);
 	uint64_t (*run)(void *arg, uint64_t ops);
 	uint64_t ops;
+	const char *by; /* for set_up: a backend, and how many mappings there are */
+	size_t mappings;
 	double at_most; /* 0: for information */
 };
 

@@ -26,9 +26,10 @@ struct hot {
 	iom_iova_t iovas[PLACES];
 };
 
-static struct hot *new_hot(const char *backend, size_t pieces, const char **real_backend)
+static void *new_hot(const struct bench_counted *counted, const char **backend)
 {
-	const struct bench_world_opts opts = { .backend = backend };
+	const struct bench_world_opts opts = { .backend = counted->by };
+	const size_t pieces = counted->mappings;
 	struct hot *hot = calloc(1, sizeof(*hot));
 	struct iom_memory *memory;
 	size_t i;
@@ -52,56 +53,8 @@ static struct hot *new_hot(const char *backend, size_t pieces, const char **real
 		hot->declared[i] = (void *)(uintptr_t)(DECLARED + piece * PIECE + offset);
 		hot->iovas[i] = hot->regions[piece].iova + offset;
 	}
-	*real_backend = bench_world_backend(hot->world);
+	*backend = bench_world_backend(hot->world);
 	return hot;
-}
-
-static void *by_type1(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("type1", PIECES, backend);
-}
-
-static void *one_by_type1(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("type1", 1, backend);
-}
-
-static void *by_iommufd(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("iommufd", PIECES, backend);
-}
-
-static void *one_by_iommufd(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("iommufd", 1, backend);
-}
-
-static void *by_powernv(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("powernv", PIECES, backend);
-}
-
-static void *one_by_powernv(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("powernv", 1, backend);
-}
-
-static void *by_pseries(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("pseries", PIECES, backend);
-}
-
-static void *one_by_pseries(struct bench *b, const char **backend)
-{
-	(void)b;
-	return new_hot("pseries", 1, backend);
 }
 
 static uint64_t translate(void *arg, uint64_t ops)
@@ -159,9 +112,9 @@ static uint64_t stream_cached(void *arg, uint64_t ops)
 	return stream(hot, hot->declared, ops);
 }
 
-static void *by_warm_type1(struct bench *b, const char **backend)
+static void *new_warm(const struct bench_counted *counted, const char **backend)
 {
-	struct hot *hot = by_type1(b, backend);
+	struct hot *hot = new_hot(counted, backend);
 
 	stream_cached(hot, PLACES);
 	return hot;
@@ -186,18 +139,22 @@ static uint64_t map_unmap(void *arg, uint64_t ops)
 static void run(struct bench *b)
 {
 	static const struct bench_counted rows[] = {
-		{ "instructions/iom_translate", by_type1, translate, OPS, 0 },
-		{ "instructions/iom_iova_to_va", by_type1, iova_to_va, OPS, 0 },
-		{ "instructions/stream pair, mapped", by_type1, stream_mapped, OPS, 0 },
-		{ "instructions/stream pair, cached", by_warm_type1, stream_cached, OPS, 0 },
-		{ "instructions/map+unmap/type1", one_by_type1, map_unmap, OPS, PAIR_AT_MOST },
-		{ "instructions/map+unmap/iommufd", one_by_iommufd, map_unmap, OPS, PAIR_AT_MOST },
-		{ "instructions/map+unmap/powernv", one_by_powernv, map_unmap, OPS, 0 },
-		{ "instructions/map+unmap/pseries", one_by_pseries, map_unmap, OPS, 0 },
-		{ "instructions/map+unmap of 1000/type1", by_type1, map_unmap, OPS, 0 },
-		{ "instructions/map+unmap of 1000/iommufd", by_iommufd, map_unmap, OPS, 0 },
-		{ "instructions/map+unmap of 1000/powernv", by_powernv, map_unmap, OPS, 0 },
-		{ "instructions/map+unmap of 1000/pseries", by_pseries, map_unmap, OPS, 0 },
+#define ROW(name, run, by, mappings, most) \
+	{ "instructions/" name, new_hot, run, OPS, by, mappings, most }
+		ROW("iom_translate", translate, "type1", PIECES, 0),
+		ROW("iom_iova_to_va", iova_to_va, "type1", PIECES, 0),
+		ROW("stream pair, mapped", stream_mapped, "type1", PIECES, 0),
+		{ "instructions/stream pair, cached", new_warm, stream_cached, OPS, "type1", PIECES,
+		  0 },
+		ROW("map+unmap/type1", map_unmap, "type1", 1, PAIR_AT_MOST),
+		ROW("map+unmap/iommufd", map_unmap, "iommufd", 1, PAIR_AT_MOST),
+		ROW("map+unmap/powernv", map_unmap, "powernv", 1, 0),
+		ROW("map+unmap/pseries", map_unmap, "pseries", 1, 0),
+		ROW("map+unmap of 1000/type1", map_unmap, "type1", PIECES, 0),
+		ROW("map+unmap of 1000/iommufd", map_unmap, "iommufd", PIECES, 0),
+		ROW("map+unmap of 1000/powernv", map_unmap, "powernv", PIECES, 0),
+		ROW("map+unmap of 1000/pseries", map_unmap, "pseries", PIECES, 0),
+#undef ROW
 	};
 	size_t i;
 

@@ -37,10 +37,10 @@ __attribute__((noinline)) uint64_t bench_counted_run(const struct bench_counted 
 }
 
 /* In the process that callgrind runs: say how many operations it was, by which backend. */
-static void run_here(struct bench *b, const struct bench_counted *counted)
+static void run_here(const struct bench_counted *counted)
 {
 	const char *backend = BENCH_NO_BACKEND;
-	void *arg = counted->set_up(b, &backend);
+	void *arg = counted->set_up(counted, &backend);
 	uint64_t ops;
 
 	ops = bench_counted_run(counted, arg);
@@ -148,7 +148,7 @@ void bench_count_instructions(struct bench *b, const struct bench_counted *count
 	if (!bench_wants(b, counted->name, 0))
 		return;
 	if (b->options.count)
-		run_here(b, counted);
+		run_here(counted);
 	if (NOT_COUNTED) {
 		bench_add_missing(b, &row, NOT_COUNTED);
 		return;

@@ -136,22 +136,24 @@ static inline uint64_t look_behind(const struct iom_domain *dom, uintptr_t va, u
 	return vma.page_size;
 }
 
+/* Whether the backend would rather make an aperture for it. */
+static bool wants_aperture(const struct iom_domain *dom, const struct iom_place *place)
+{
+	const struct iom_backend_wish wish = { .length = place->length,
+					       .backing = place->backing,
+					       .reach = place->limit };
+	const struct iom_backend_ops *ops = dom->backend->ops;
+
+	return ops->wants_aperture && ops->wants_aperture(dom->backend, &wish);
+}
+
 /* Whether memory with such pages can go into the apertures that there are, and no other is due. */
 static inline bool is_served(const struct iom_domain *dom, uint64_t backing,
 			     struct iom_place *place)
 {
-	const struct iom_backend_wish wish = { .length = place->length,
-					       .backing = backing,
-					       .reach = dom->reach };
-	const struct iom_backend_ops *ops;
-
 	place->limit = dom->reach;
 	place->backing = dom->looks ? backing : dom->coarsest;
-	if (!dom->looks)
-		return true;
-	ops = dom->backend->ops;
-	return backing >= dom->least &&
-	       !(ops->wants_aperture && ops->wants_aperture(dom->backend, &wish));
+	return !dom->looks || (backing >= dom->least && !wants_aperture(dom, place));
 }
 
 /* -EAGAIN: nothing has happened, and it is not plain. */
