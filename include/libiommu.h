@@ -22,9 +22,9 @@
  *
  * Errors.  Calls return 0 (or a count) on success and a negative errno on failure; out-parameters
  * are then untouched, and errno is left as it was.  No IOVA is a sentinel: 0 and UINT64_MAX are
- * legal.  Every call that fails leaves one sentence in iom_errmsg(), except those of the I/O path:
- * the translations, iom_dma_map() and iom_dma_unmap().  Handles, out-parameters and strings must not be
- * NULL unless the call says so.  An errno means the same thing in every call:
+ * legal.  Every call that fails leaves one sentence in iom_errmsg(), except those of the I/O
+ * path: the translations, iom_dma_map() and iom_dma_unmap().  Handles, out-parameters and strings
+ * must not be NULL unless the call says so.  An errno means the same thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
  *	             cut a mapping where it must not
@@ -63,10 +63,10 @@
  * read as if padded with zeros, and a longer one with a non-zero tail, or of more than 4096 bytes,
  * is -E2BIG.
  *
- * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove() and
- * iom_stream_close() must not race other uses of the handle that they end, and that a stream serves
- * one thread at a time.  The translations take no lock and make no system call; only they may be
- * called from a signal handler.
+ * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove()
+ * and iom_stream_close() must not race other uses of the handle that they end, and that a stream
+ * serves one thread at a time.  The translations take no lock and make no system call; only they
+ * may be called from a signal handler.
  *
  * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them
  * that can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's
@@ -112,9 +112,10 @@ struct iom_device;
 const char *iom_version(void);
 
 /*
- * The sentence that this thread's last failed call left: it names the object, the rule that failed
- * and what to do.  Never NULL; "" before the first failure.  Owned by the library, valid until the
- * thread's next failing call.  (iom_device_state() leaves one, too, of a device that does not work.)
+ * The sentence that this thread's last failed call left: it names the object, the rule that
+ * failed and what to do.  Never NULL; "" before the first failure.  Owned by the library, valid
+ * until the thread's next failing call.  (iom_device_state() leaves one, too, of a device that
+ * does not work.)
  */
 const char *iom_errmsg(void);
 
@@ -279,18 +280,18 @@ int iom_device_state(const struct iom_device *dev);
 #define IOM_RECOVER_RESET 0x2u
 
 /*
- * Bring a device back to IOM_DEVICE_WORKS, by one of IOM_RECOVER_*.  What stopped it must be over:
- * its driver touches neither registers nor config space meanwhile, and has it try no DMA to where
- * nothing is mapped, or it is frozen again.  To thaw is for a look at the registers, and for devices
- * that stand the loss of what they were doing; to reset is what cures, and is done of a device that
- * works, too.
+ * Bring a device back to IOM_DEVICE_WORKS, by one of IOM_RECOVER_*.  What stopped it must be
+ * over: its driver touches neither registers nor config space meanwhile, and has it try no DMA to
+ * where nothing is mapped, or it is frozen again.  To thaw is for a look at the registers, and
+ * for devices that stand the loss of what they were doing; to reset is what cures, and is done of
+ * a device that works, too.
  *
- * All functions of the group are thawed or reset, because the group is what the platform stops and
- * what the kernel recovers: tell all their drivers.  Mappings, windows and apertures stay as they
- * are, and what was mapped or unmapped while the device was stopped is so afterwards.  A reset takes
- * seconds, in which other groups of the domain go on, unless somebody calls what has to wait until it
- * ends: attach, detach, iom_unmap_all(), a request or its release, a map that has a window made.
- * Calls that come after such a one wait, too.
+ * All functions of the group are thawed or reset, because the group is what the platform stops
+ * and what the kernel recovers: tell all their drivers.  Mappings, windows and apertures stay as
+ * they are, and what was mapped or unmapped while the device was stopped is so afterwards.  A
+ * reset takes seconds, in which other groups of the domain go on, unless somebody calls what has
+ * to wait until it ends: attach, detach, iom_unmap_all(), a request or its release, a map that
+ * has a window made.  Calls that come after such a one wait, too.
  *
  * -EINVAL (flags), -EOPNOTSUPP and -ENODEV as above, -EBUSY (IOM_DEVICE_UNAVAILABLE: the kernel is
  * at it itself; try again later), -EIO (the kernel refuses, or it did not help; the sentence says
@@ -346,16 +347,16 @@ struct iom_aperture_opts {
 
 /*
  * Ask for an aperture: this range of IOVAs, or so many bytes anywhere, to be mapped in units of
- * this page.  For those to whom the IOVAs matter: a VMM whose guest's physical addresses they are,
- * a program that was written for another platform's IOMMU.  What is granted stays: it is in the list
- * of apertures, by itself; only fixed IOVAs lie in it, unless flags have IOM_APERTURE_AUTO; and a
- * device whose attach would cut it is refused (-EBUSY).
+ * this page.  For those to whom the IOVAs matter: a VMM whose guest's physical addresses they
+ * are, a program that was written for another platform's IOMMU.  What is granted stays: it is in
+ * the list of apertures, by itself; only fixed IOVAs lie in it, unless flags have
+ * IOM_APERTURE_AUTO; and a device whose attach would cut it is refused (-EBUSY).
  *
  * *id names the request from then on, and is never 0; no other request of the process has the same.
- * While a device is attached the answer is given at once.  Before, the request is kept, and answered
- * by the attach: one that cannot grant it fails as the request would have, and the request is kept
- * for another try, until it is released.  It outlives the last detach, as mappings do; the next
- * attach has it at the same place.  iom_close() ends it.
+ * While a device is attached the answer is given at once.  Before, the request is kept, and
+ * answered by the attach: one that cannot grant it fails as the request would have, and the
+ * request is kept for another try, until it is released.  It outlives the last detach, as
+ * mappings do; the next attach has it at the same place.  iom_close() ends it.
  *
  * An aperture's page must divide the one that is asked for.  So on x86 and arm64 the page is the
  * unit in which mappings must fit the range, and costs or brings nothing else.  On POWER it chooses
@@ -369,18 +370,18 @@ struct iom_aperture_opts {
  * largest first.  A virtual function has that or the default one.  What a window has beyond the
  * request serves automatic IOVAs.
  *
- * A range across a hole is refused, and the sentence names the hole.  Anywhere means: above 4 GiB if
- * there is room, never in page 0, and not where a PCI function or bridge decodes memory; a fixed
- * range may contain the latter, at the caller's risk.
+ * A range across a hole is refused, and the sentence names the hole.  Anywhere means: above 4 GiB
+ * if there is room, never in page 0, and not where a PCI function or bridge decodes memory; a
+ * fixed range may contain the latter, at the caller's risk.
  *
- * -EINVAL (opts is NULL or opts->size; length 0; page; alignment to the page; unknown flags; start
- * without IOM_APERTURE_FIXED), -E2BIG, -ERANGE (outside of every aperture, across a hole, past what
- * the narrowest device can drive or 2^64; the IOMMU's pages are larger; other requests have all that
- * would do; no such window can be made), -EEXIST (it meets another request, or what is mapped or
- * quarantined), -ENOSPC (no free range is large enough, though one would be if nothing were mapped),
- * -EBUSY (POWER: a mapping or another request is in a window that would have to go), -ENOMEM,
- * -EMFILE, -EIO (also if the kernel failed to make or remove a window before: no other is asked for),
- * -EPERM.
+ * -EINVAL (opts is NULL or opts->size; length 0; page; alignment to the page; unknown flags;
+ * start without IOM_APERTURE_FIXED), -E2BIG, -ERANGE (outside of every aperture, across a hole,
+ * past what the narrowest device can drive or 2^64; the IOMMU's pages are larger; other requests
+ * have all that would do; no such window can be made), -EEXIST (it meets another request, or what
+ * is mapped or quarantined), -ENOSPC (no free range is large enough, though one would be if
+ * nothing were mapped), -EBUSY (POWER: a mapping or another request is in a window that would
+ * have to go), -ENOMEM, -EMFILE, -EIO (also if the kernel failed to make or remove a window
+ * before: no other is asked for), -EPERM.
  */
 int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts *opts,
 			 uint64_t *id);
@@ -388,14 +389,14 @@ int iom_aperture_request(struct iom_domain *dom, const struct iom_aperture_opts 
 /*
  * What was granted.
  *
- * -ENOENT (no such request), -ENODEV (it is kept for the next attach, and none has answered it yet),
- * -EPERM.
+ * -ENOENT (no such request), -ENODEV (it is kept for the next attach, and none has answered it
+ * yet), -EPERM.
  */
 int iom_aperture_granted(const struct iom_domain *dom, uint64_t id, struct iom_aperture *aperture);
 
 /*
- * End a request.  The range joins its neighbours; a window that was made for it, and in which nothing
- * is mapped and no other request lies, is removed, and the default one comes back.
+ * End a request.  The range joins its neighbours; a window that was made for it, and in which
+ * nothing is mapped and no other request lies, is removed, and the default one comes back.
  *
  * -ENOENT (no such request), -EBUSY (something is mapped in it; or quarantined, which only
  * iom_close() ends), -ENOMEM, -EIO (the kernel refuses: the request stays), -EPERM.
@@ -404,8 +405,8 @@ int iom_aperture_release(struct iom_domain *dom, uint64_t id);
 
 /*
  * The smallest unit that can be mapped, a power of two: 4096 on most machines, but 64 KiB on many
- * arm64 kernels, and on POWER where the default window was replaced.  0 while no device is attached.
- * It changes when the apertures do.
+ * arm64 kernels, and on POWER where the default window was replaced.  0 while no device is
+ * attached.  It changes when the apertures do.
  */
 uint64_t iom_page_size(const struct iom_domain *dom);
 
@@ -427,13 +428,14 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * If it cannot be made, the default one serves, the log says so (IOM_LOG_WARN), iom_explain() says
  * why, and so does an iom_map() that then finds no room.
  *
- * PowerNV puts the other window at IOVA 2^59.  A device that cannot drive that has it at 0, in the
- * place of the default one: only if it was expected, and while nothing is mapped.  pSeries puts it at
- * 2^59 or wherever the hypervisor says, and has no other place, so that a device with fewer bits is
- * served by the default one; a virtual function has one window in all, and there too it takes the
- * default one's place.  On pSeries the time to make a window, and to take it down, grows with its
- * size even when it is empty, to about a second for 2^20 pages: expect larger pages, or fewer bytes.
- * The tables count against RLIMIT_MEMLOCK, with 8 to 16 bytes a page.
+ * PowerNV puts the other window at IOVA 2^59.  A device that cannot drive that has it at 0, in
+ * the place of the default one: only if it was expected, and while nothing is mapped.  pSeries
+ * puts it at 2^59 or wherever the hypervisor says, and has no other place, so that a device with
+ * fewer bits is served by the default one; a virtual function has one window in all, and there
+ * too it takes the default one's place.  On pSeries the time to make a window, and to take it
+ * down, grows with its size even when it is empty, to about a second for 2^20 pages: expect
+ * larger pages, or fewer bytes.  The tables count against RLIMIT_MEMLOCK, with 8 to 16 bytes a
+ * page.
  *
  * A page of a window must not be larger than those behind the memory, and of these only hugetlb
  * ones count as larger than the system's (not transparent huge pages): so memory of huge pages
@@ -451,13 +453,13 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * Each group has a container of its own, and all have the same windows and mappings.  An attach of
  * a group whose windows would begin elsewhere fails, with nothing changed.
  *
- * DMA to where nothing is mapped, or an error of the bus, has the platform freeze the device, with
- * all of its group (EEH): from then on its registers read as all ones, and it reaches no memory.
- * iom_device_state() tells, and iom_device_recover() brings it back.  What is mapped and unmapped in
- * between changes the tables as ever, and holds from then on.  Detach works, too; the kernel thaws a
- * frozen group whenever a device of it is opened or closed, so that an attach or detach of one of its
- * functions ends what the others were to find.  The kernel leaves a group alone whose devices are
- * attached: nobody else recovers it.
+ * DMA to where nothing is mapped, or an error of the bus, has the platform freeze the device,
+ * with all of its group (EEH): from then on its registers read as all ones, and it reaches no
+ * memory.  iom_device_state() tells, and iom_device_recover() brings it back.  What is mapped and
+ * unmapped in between changes the tables as ever, and holds from then on.  Detach works, too; the
+ * kernel thaws a frozen group whenever a device of it is opened or closed, so that an attach or
+ * detach of one of its functions ends what the others were to find.  The kernel leaves a group
+ * alone whose devices are attached: nobody else recovers it.
  */
 
 /* ---- The device tree -------------------------------------------------------------------------- */
@@ -624,9 +626,9 @@ struct iom_region {
  * Let the domain's devices reach length bytes of memory at va.  va, length and a fixed IOVA are
  * multiples of iom_page_size().  Every page must be accessible; pages not touched yet are faulted
  * in (those of large maps before the kernel is asked to map them, so that it holds its lock for
- * less time).  The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped here the
- * device reaches these very pages, even after munmap(), mremap() or madvise(MADV_DONTNEED): unmap
- * here first.  Device BARs are not supported.
+ * less time).  The memory is pinned: it counts against RLIMIT_MEMLOCK, and until it is unmapped
+ * here the device reaches these very pages, even after munmap(), mremap() or
+ * madvise(MADV_DONTNEED): unmap here first.  Device BARs are not supported.
  *
  * Without IOM_MAP_FIXED the library chooses an IOVA: above 4 GiB if there is room, else below, but
  * never in page 0; there, one where the IOMMU can use its largest pages for the range; never above
@@ -664,14 +666,14 @@ int iom_map(struct iom_domain *dom, void *va, uint64_t length, unsigned int flag
  * descriptor where it takes one (iommufd since Linux 6.13), else the address.  fd may be closed
  * afterwards.
  *
- * offset and length are multiples of iom_page_size(), and of the file's page size: the system's, or
- * that of its huge pages.  The file must be open for what the flags ask: for reading always, and for writing
- * with IOM_MAP_WRITE.  Where it is open for writing, the caller can write at region->va whatever
- * the flags say; else only read.
+ * offset and length are multiples of iom_page_size(), and of the file's page size: the system's,
+ * or that of its huge pages.  The file must be open for what the flags ask: for reading always,
+ * and for writing with IOM_MAP_WRITE.  Where it is open for writing, the caller can write at
+ * region->va whatever the flags say; else only read.
  *
- * As iom_map(), and: -EINVAL (fd is no open regular file; offset; it cannot be mapped), -EACCES (it
- * is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address space,
- * or too few huge pages).
+ * As iom_map(), and: -EINVAL (fd is no open regular file; offset; it cannot be mapped), -EACCES
+ * (it is not open for this, or sealed), -EFAULT (it ends before), -ENOMEM (no room in the address
+ * space, or too few huge pages).
  */
 int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t length,
 		 unsigned int flags, const struct iom_map_opts *opts, struct iom_region *region);
@@ -679,7 +681,8 @@ int iom_map_file(struct iom_domain *dom, int fd, uint64_t offset, uint64_t lengt
 /*
  * Unmap a region, or what iom_unmap_range() has left of it.  When it returns 0, the device cannot
  * reach the memory any more, and the IOVA may be given out again.  -ENOENT, too, is returned only
- * once the device cannot: a call that meets the same unmap under way in another thread waits for it.
+ * once the device cannot: a call that meets the same unmap under way in another thread waits for
+ * it.
  *
  * Have the device stop using the memory before: what it still tries to reach afterwards faults in
  * the IOMMU, as the kernel's log says.
@@ -728,32 +731,33 @@ struct iom_piece {
  * Map n pieces, in any order, each as iom_map() would: all of them, or none.  regions[i] is where
  * pieces[i] is; regions may be NULL.
  *
- * Pieces that are next to each other in memory (and with IOM_MAP_FIXED in IOVAs, too) are a run, which
- * lies within one aperture. A run is one of the kernel's mappings: one kernel call, one entry of entry_limit, one registration
- * on POWER.  Its IOVAs are contiguous, in the order of the addresses.  So map what belongs together
- * in one call.  In return the batch is one unit: it is given back whole, by iom_unmapv() with all of
- * its regions, or by iom_unmap_range() over all of it; only where unmap_granule allows it are parts
- * unmapped apart.  With IOM_MAP_APART each piece is a mapping, and costs a kernel call, of its own.
+ * Pieces that are next to each other in memory (and with IOM_MAP_FIXED in IOVAs, too) are a run,
+ * which lies within one aperture. A run is one of the kernel's mappings: one kernel call, one
+ * entry of entry_limit, one registration on POWER.  Its IOVAs are contiguous, in the order of the
+ * addresses.  So map what belongs together in one call.  In return the batch is one unit: it is
+ * given back whole, by iom_unmapv() with all of its regions, or by iom_unmap_range() over all of
+ * it; only where unmap_granule allows it are parts unmapped apart.  With IOM_MAP_APART each piece
+ * is a mapping, and costs a kernel call, of its own.
  *
  * opts->iova must be 0; all else in opts is as for iom_map(), and holds for each piece.
  *
- * As iom_map(); -EINVAL also if n is 0, or a piece has an IOVA without IOM_MAP_FIXED; -EEXIST also if
- * pieces overlap (but aliases may overlap in memory).  The sentence names the piece.  -ENOSPC is
- * told before the kernel is asked if the runs, counted, are more than entry_limit leaves.  -EIO
- * instead of the first error, if the kernel refused to undo: what it kept is quarantined, and
- * nothing else is mapped.
+ * As iom_map(); -EINVAL also if n is 0, or a piece has an IOVA without IOM_MAP_FIXED; -EEXIST
+ * also if pieces overlap (but aliases may overlap in memory).  The sentence names the piece.
+ * -ENOSPC is told before the kernel is asked if the runs, counted, are more than entry_limit
+ * leaves.  -EIO instead of the first error, if the kernel refused to undo: what it kept is
+ * quarantined, and nothing else is mapped.
  */
 int iom_mapv(struct iom_domain *dom, const struct iom_piece *pieces, size_t n, unsigned int flags,
 	     const struct iom_map_opts *opts, struct iom_region *regions);
 
 /*
- * Unmap n regions, in any order, from iom_mapv(), iom_map() or iom_map_file(), each as iom_unmap()
- * would, with one kernel call for those that are next to each other in IOVAs.  Everything is checked
- * before the kernel is asked, and if one is wrong, all stay mapped.
+ * Unmap n regions, in any order, from iom_mapv(), iom_map() or iom_map_file(), each as
+ * iom_unmap() would, with one kernel call for those that are next to each other in IOVAs.
+ * Everything is checked before the kernel is asked, and if one is wrong, all stay mapped.
  *
  * -EINVAL (n is 0; a region is there twice; a batch is not there in whole), -ENOENT (one is not
- * mapped), -ENOMEM, -EPERM, -EIO (what the kernel refused is quarantined, as by iom_unmap(), and all
- * else is unmapped; or one of them was quarantined before, and nothing is unmapped).
+ * mapped), -ENOMEM, -EPERM, -EIO (what the kernel refused is quarantined, as by iom_unmap(), and
+ * all else is unmapped; or one of them was quarantined before, and nothing is unmapped).
  */
 int iom_unmapv(struct iom_domain *dom, const struct iom_region *regions, size_t n);
 
@@ -777,13 +781,13 @@ struct iom_memory;
 
 /*
  * Declare length bytes at va: from now until iom_memory_remove() returns 0 they are not unmapped,
- * moved or replaced (munmap, mremap, madvise MADV_DONTNEED and the like), so that what is known of
- * them may be kept.  va and length are multiples of the system's page size.  flags is IOM_MAP_READ,
- * IOM_MAP_WRITE or both: what devices may do there, at most, through streams.  Nothing is mapped by
- * this, and what iom_map() maps in it is mapped as ever; on POWER it is registered and pinned as a
- * whole, which is what makes maps in it cheap: while a device is attached at once, and else by the
- * next attach, which then fails as this would have.  The memory is the caller's, the handle ends with
- * iom_memory_remove() or iom_close().
+ * moved or replaced (munmap, mremap, madvise MADV_DONTNEED and the like), so that what is known
+ * of them may be kept.  va and length are multiples of the system's page size.  flags is
+ * IOM_MAP_READ, IOM_MAP_WRITE or both: what devices may do there, at most, through streams.
+ * Nothing is mapped by this, and what iom_map() maps in it is mapped as ever; on POWER it is
+ * registered and pinned as a whole, which is what makes maps in it cheap: while a device is
+ * attached at once, and else by the next attach, which then fails as this would have.  The memory
+ * is the caller's, the handle ends with iom_memory_remove() or iom_close().
  *
  * -EINVAL (va is NULL; alignment; length 0; flags), -EEXIST (a part is declared already in this
  * domain), -EFAULT (past the end of the address space), -ENOMEM, -EPERM; on POWER as iom_map().
@@ -826,9 +830,9 @@ struct iom_segment {
 #define IOM_NOWAIT 0x20u /* no system call and no lock that is waited for: -EAGAIN instead */
 
 /*
- * Let the device reach length bytes at va, of any alignment, until iom_dma_unmap(): returns how many
- * segments were filled, which are the memory in the order of its addresses.  flags is IOM_MAP_READ
- * (the device reads), IOM_MAP_WRITE or both, and perhaps IOM_NOWAIT.
+ * Let the device reach length bytes at va, of any alignment, until iom_dma_unmap(): returns how
+ * many segments were filled, which are the memory in the order of its addresses.  flags is
+ * IOM_MAP_READ (the device reads), IOM_MAP_WRITE or both, and perhaps IOM_NOWAIT.
  *
  * What is mapped (other than as an alias) is found as by iom_translate(): what the device may do
  * there, the mapping's flags decide, and it is for the caller not to unmap it meanwhile.  What is
@@ -844,10 +848,9 @@ struct iom_segment {
  * On failure nothing is in flight that was not before.  -EINVAL (flags, length 0, n 0), -EMSGSIZE
  * (more than n segments), -EAGAIN (see IOM_NOWAIT; or there is no room until something that is in
  * flight ends), -EFAULT (also: the memory was declared without these flags), and as iom_map():
- * -ENOSPC, -ERANGE, -ENOMEM, -ENODEV, -EIO (also instead of the first error, if the kernel refused to
- * undo: that is quarantined), -EPERM, and on POWER -EINVAL, -EBUSY, -EMFILE,
- * -EOPNOTSUPP.  The log
- * (IOM_LOG_DEBUG) has the sentence.
+ * -ENOSPC, -ERANGE, -ENOMEM, -ENODEV, -EIO (also instead of the first error, if the kernel
+ * refused to undo: that is quarantined), -EPERM, and on POWER -EINVAL, -EBUSY, -EMFILE,
+ * -EOPNOTSUPP.  The log (IOM_LOG_DEBUG) has the sentence.
  */
 int iom_dma_map(struct iom_stream *stream, void *va, uint64_t length, unsigned int flags,
 		struct iom_segment *segments, size_t n);
