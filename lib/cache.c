@@ -198,6 +198,7 @@ static int unmap_victims(struct iom_domain *dom, struct victims *victims)
 	ret = iom_unmap_regions(dom, victims->regions, victims->n, true);
 	iom_error_restore(&kept);
 	pthread_mutex_lock(&cache->lock);
+	iom_cache_note_end(cache);
 	if (ret < 0)
 		note_quarantined(dom, victims);
 	for (i = 0; i < victims->n; i++)
@@ -232,25 +233,25 @@ static void choose(struct iom_cache *cache, struct victims *victims, bool all)
 	}
 }
 
-/* Whether more than this many granules are in flight, or about to be: mostly the first few are. */
-static bool are_more_busy(const struct iom_cache *cache, size_t than)
+/*
+ * Whether there are more granules than this.  Another call's was in flight a moment ago, whatever it
+ * is now, or it would have been chosen.
+ */
+static bool are_more(const struct iom_cache *cache, size_t than)
 {
 	const struct iom_span *span;
 	size_t n = 0;
 
-	iom_space_for_each(&cache->mapped, span) {
-		const struct iom_granule *granule = (const struct iom_granule *)span;
-
-		n += granule->state == GRANULE_MAPPING || is_busy(granule);
-		if (n > than)
+	iom_space_for_each(&cache->mapped, span)
+		if (++n > than)
 			return true;
-	}
 	return false;
 }
 
 /*
- * Unmap some granules, or wait until another thread has: 0.  -EAGAIN: all that there are are in
- * flight, and not all of them for the same call; or err, and waiting does not help.
+ * Unmap some granules, or wait until another thread has: 0, also if one has since the map failed.
+ * -EAGAIN: all that there are are in flight, and not all of them for the same call; or err, and
+ * waiting does not help.
  */
 static int make_room(struct iom_domain *dom, struct iom_ask *ask, int err)
 {
@@ -275,10 +276,13 @@ static int make_room(struct iom_domain *dom, struct iom_ask *ask, int err)
 		err = 0;
 		pthread_cond_wait(&cache->changed, &cache->lock);
 	} else {
-		transients = __atomic_load_n(&cache->transients, __ATOMIC_RELAXED);
+		/* who counts one less in flight has noted its end before */
+		transients = __atomic_load_n(&cache->transients, __ATOMIC_ACQUIRE);
 		own = ask->own + ask->mapping;
-		if (transients > own || are_more_busy(cache, own - transients))
+		if (transients > own || are_more(cache, own - transients))
 			err = -EAGAIN;
+		else if (iom_cache_ends(cache) != ask->ends)
+			err = 0;
 	}
 	pthread_mutex_unlock(&cache->lock);
 	pthread_rwlock_unlock(&dom->topology);
@@ -381,6 +385,7 @@ int iom_cache_map(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigne
 
 		others = __atomic_load_n(&dom->cache.transients, __ATOMIC_RELAXED) >
 			 ask->transients;
+		ask->ends = iom_cache_ends(&dom->cache);
 		ret = map_quietly(dom, &rq, region);
 		/* registered with what is in flight beside it, and ends with that */
 		if (ret == -EBUSY && others)

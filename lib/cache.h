@@ -52,6 +52,7 @@ struct iom_cache {
 	size_t evicting;
 	struct iom_stream *streams;
 	uint64_t transients; /* atomic: maps for one call alone that are in flight */
+	uint64_t ends;       /* atomic: how often something of a stream's was unmapped */
 	unsigned int shift;  /* of a granule's size; atomic; 0 until a stream was opened */
 };
 
@@ -63,7 +64,19 @@ struct iom_ask {
 	size_t mapping;     /* and the one that it is mapping */
 	size_t transients;  /* of both, the transient ones */
 	uint64_t evictions; /* granules that were unmapped for it */
+	uint64_t ends;      /* the cache's, before the map that failed */
 };
+
+static inline uint64_t iom_cache_ends(const struct iom_cache *cache)
+{
+	return __atomic_load_n(&cache->ends, __ATOMIC_RELAXED);
+}
+
+/* There may be room where there was none. */
+static inline void iom_cache_note_end(struct iom_cache *cache)
+{
+	__atomic_fetch_add(&cache->ends, 1, __ATOMIC_RELAXED);
+}
 
 void iom_cache_init(struct iom_cache *cache);
 

@@ -139,7 +139,8 @@ static int end_transient(struct iom_stream *stream, struct transient *t)
 	pthread_rwlock_unlock(&dom->topology);
 	iom_error_restore(&kept);
 	t->region.generation = 0;
-	__atomic_fetch_sub(&dom->cache.transients, 1, __ATOMIC_RELAXED);
+	iom_cache_note_end(&dom->cache);
+	__atomic_fetch_sub(&dom->cache.transients, 1, __ATOMIC_RELEASE);
 	*t->link = t->next;
 	if (t->next)
 		t->next->link = t->link;

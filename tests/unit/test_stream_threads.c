@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Two streams on two threads, where the kernel allows one mapping: who finds the other's is told to
+ * come again, and never that there is no room.
+ */
+#include <pthread.h>
+
+#include "tests/unit/runner.h"
+#include "tests/unit/stream_rig.h"
+
+#define CALLS 100000u
+
+struct streamer {
+	struct iom_stream *stream;
+	char *memory;
+	unsigned int granules; /* that it goes round */
+	unsigned int done, again, wrong;
+};
+
+static void set_up_one_entry(void)
+{
+	const struct iom_sim_config config = { .size = sizeof(config), .dma_entry_limit = 1 };
+
+	have_memory();
+	rig_domain(&config);
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+	declare();
+}
+
+static void *run(void *arg)
+{
+	struct streamer *s = arg;
+	struct iom_segment segment;
+
+	for (unsigned int i = 0; i < CALLS; i++) {
+		int n = iom_dma_map(s->stream, s->memory + i % s->granules * GRANULE, PAGE,
+				    IOM_MAP_RW, &segment, 1);
+
+		if (n == 1 && iom_dma_unmap(s->stream, &segment, 1) == 0)
+			s->done++;
+		else if (n == -EAGAIN)
+			s->again++;
+		else
+			s->wrong++;
+	}
+	return NULL;
+}
+
+/* In declared memory, or not. */
+START_TEST(one_entry)
+{
+	char *at = _i ? memory : undeclared();
+	struct streamer streamers[] = {
+		{ .memory = at, .granules = 1 },
+		{ .memory = at + GRANULE, .granules = _i ? 3 : 1 },
+	};
+	pthread_t threads[ARRAY_SIZE(streamers)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(streamers); i++)
+		ck_assert_ok(iom_stream_open(rig.dom, &streamers[i].stream));
+	for (size_t i = 0; i < ARRAY_SIZE(streamers); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, run, &streamers[i]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(streamers); i++) {
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+		ck_assert_uint_gt(streamers[i].done, 0);
+		ck_assert_uint_eq(streamers[i].wrong, 0);
+		ck_assert_uint_eq(streamers[i].done + streamers[i].again, CALLS);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(streamers); i++)
+		iom_stream_close(streamers[i].stream);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("stream_threads");
+	TCase *tcase = tcase_create("threads");
+
+	tcase_add_checked_fixture(tcase, set_up_one_entry, tear_down);
+	tcase_set_timeout(tcase, 300);
+	tcase_add_loop_test(tcase, one_entry, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return run_suite(suite);
+}
