@@ -850,7 +850,8 @@ struct iom_segment {
  * flight ends), -EFAULT (also: the memory was declared without these flags), and as iom_map():
  * -ENOSPC, -ERANGE, -ENOMEM, -ENODEV, -EIO (also instead of the first error, if the kernel
  * refused to undo: that is quarantined), -EPERM, and on POWER -EINVAL, -EBUSY, -EMFILE,
- * -EOPNOTSUPP.  The log (IOM_LOG_DEBUG) has the sentence.
+ * -EOPNOTSUPP.  iom_errmsg() is left as it was: where a map was refused, by the library or the
+ * kernel, the log (IOM_LOG_DEBUG) has the sentence.
  */
 int iom_dma_map(struct iom_stream *stream, void *va, uint64_t length, unsigned int flags,
 		struct iom_segment *segments, size_t n);

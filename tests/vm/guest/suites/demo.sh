@@ -5,14 +5,17 @@
 # on POWER, through the default DMA window and through the one that the library plans; and by each
 # backend with buffers from malloc(), through a stream.
 
-# show NAME SEED [OPTION...]: one run, with LIBIOMMU_BACKEND as it is.
+seed=0
+
+# show NAME SECONDS [OPTION...]: one run, with LIBIOMMU_BACKEND as it is.
 show()
 {
-	local name=$1 seed=$2 status theirs
+	local name=$1 seconds=$2 status theirs
 	shift 2
+	seed=$((seed + 1))
 
 	bind "$drive" vfio-pci
-	set -- --device "$drive" --seconds 3 --bs 16k --qd 32 --queues 2 --span 32m --seed "$seed" \
+	set -- --device "$drive" --seconds "$seconds" --bs 16k --qd 32 --queues 2 --span 32m --seed "$seed" \
 		"$@"
 	tell "poller ${LIBIOMMU_BACKEND:+LIBIOMMU_BACKEND=$LIBIOMMU_BACKEND }nvme_poll $*"
 	{
@@ -48,17 +51,17 @@ where()
 	verdict "$1" $? "the buffers are not both in '$2'"
 }
 
-show poller 1
+show poller 3
 case $chosen in
 type1) ;;
 powernv|pseries)
 	where poller-in-the-default-window '0x0 - .* pages of 4 KiB'
-	show poller-window 2 --hugepages
+	show poller-window 3 --hugepages
 	where poller-in-a-window-of-huge-pages '0x800000000000000 - .* pages of [0-9]+ MiB' ;;
 *)
 	export LIBIOMMU_BACKEND=type1
-	show poller-type1 2
-	show poller-type1-foreign 4 --foreign --seconds 1
+	show poller-type1 3
+	show poller-type1-foreign 1 --foreign
 	unset LIBIOMMU_BACKEND ;;
 esac
-show poller-foreign 3 --foreign --seconds 1
+show poller-foreign 1 --foreign
