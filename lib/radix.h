@@ -190,6 +190,18 @@ static inline int iom_radix_lookup(const struct iom_radix *radix, uint64_t key, 
 	return iom_radix_lookup_in(top, key, value, contiguous);
 }
 
+/* Have the slot of a mapping of 2 MiB or more in the cache soon; to look at it would be to wait. */
+static inline void iom_radix_prefetch_large(const struct iom_radix *radix, uint64_t key)
+{
+	iom_slot slot;
+
+	if (key >> IOM_RADIX_FAR)
+		return;
+	slot = iom_slot_load(&radix->top[iom_radix_top(key)]);
+	if (slot)
+		__builtin_prefetch(iom_slot_table(slot) + iom_radix_middle(key));
+}
+
 /* Have the slot that a lookup of key reads last in the cache soon, if it is in a table of 4 KiB. */
 static inline void iom_radix_prefetch(const struct iom_radix *radix, uint64_t key)
 {

@@ -359,6 +359,9 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 	if (region->length < IOM_RADIX_LARGE) {
 		iom_radix_prefetch(&dom->by_iova, region->iova);
 		iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);
+	} else {
+		iom_radix_prefetch_large(&dom->by_iova, region->iova);
+		iom_radix_prefetch_large(&dom->by_va, (uintptr_t)region->va);
 	}
 	ret = unmap_now(dom, region);
 	if (ret < 0)
