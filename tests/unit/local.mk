@@ -175,8 +175,9 @@ power_tests = \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
 	%D%/test_waiting
+power_backend_tests = $(power_tests:=-powernv) $(power_tests:=-pseries)
 other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd) \
-	$(power_tests:=-powernv) $(power_tests:=-pseries)
+	$(power_backend_tests)
 
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/librunner.la
