@@ -387,8 +387,10 @@ int iom_cache_map(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigne
 			 ask->transients;
 		ask->ends = iom_cache_ends(&dom->cache);
 		ret = map_quietly(dom, &rq, region);
-		/* registered with what is in flight beside it, and ends with that */
-		if (ret == -EBUSY && others)
+		others |= __atomic_load_n(&dom->cache.transients, __ATOMIC_ACQUIRE) >
+			  ask->transients;
+		/* registered with what is, or was, in flight beside it, and ends with that */
+		if (ret == -EBUSY && (others || iom_cache_ends(&dom->cache) != ask->ends))
 			return -EAGAIN;
 		if (ret == -ENOSPC || ret == -ENOMEM)
 			room = make_room(dom, ask, ret);
@@ -443,6 +445,7 @@ static int add_granule(struct iom_domain *dom, const struct iom_span *span,
 	pthread_cond_broadcast(&cache->changed);
 	if (ret < 0) {
 		remove_granule(cache, granule);
+		iom_cache_note_end(cache);
 		return ret;
 	}
 	granule->state = GRANULE_READY;

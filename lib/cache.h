@@ -52,7 +52,7 @@ struct iom_cache {
 	size_t evicting;
 	struct iom_stream *streams;
 	uint64_t transients; /* atomic: maps for one call alone that are in flight */
-	uint64_t ends;       /* atomic: how often something of a stream's was unmapped */
+	uint64_t ends;       /* atomic: how often a map of a stream's ended, or failed */
 	unsigned int shift;  /* of a granule's size; atomic; 0 until a stream was opened */
 };
 

@@ -219,7 +219,8 @@ static int map_transient(struct iom_stream *stream, uintptr_t va, uint64_t lengt
 	ask->mapping = 0;
 	if (ret < 0) {
 		ask->transients--;
-		__atomic_fetch_sub(&dom->cache.transients, 1, __ATOMIC_RELAXED);
+		iom_cache_note_end(&dom->cache);
+		__atomic_fetch_sub(&dom->cache.transients, 1, __ATOMIC_RELEASE);
 		t->next = stream->spare;
 		stream->spare = t;
 		return ret;

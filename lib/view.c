@@ -170,6 +170,7 @@ static void log_apertures(const struct iom_domain *dom, const char *what,
 
 int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 {
+	bool looks;
 	int ret;
 
 	pthread_mutex_lock(&dom->table);
@@ -190,9 +191,10 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	iom_alike_prepare(&dom->automatic, dom->reach, &dom->alike);
 	dom->is_plain = !dom->granule &&
 			(iom_needs_backing(dom) || !dom->backend->ops->wants_aperture);
-	if (iom_needs_backing(dom) && dom->vmas < 0)
+	looks = dom->is_plain && iom_needs_backing(dom);
+	if (looks && dom->vmas < 0)
 		__atomic_store_n(&dom->vmas, dom->sys->open_vmas(dom->sys->ctx), __ATOMIC_RELAXED);
-	__atomic_store_n(&dom->looks, iom_needs_backing(dom), __ATOMIC_RELAXED);
+	__atomic_store_n(&dom->looks, looks, __ATOMIC_RELAXED);
 	dom->least = iom_aperture_unit(&dom->reported);
 	dom->backend->ops->entries(dom->backend, &dom->entry_limit, NULL);
 	__atomic_store_n(&dom->page_size, view->page_size, __ATOMIC_RELAXED);

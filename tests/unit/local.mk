@@ -84,6 +84,7 @@ unit_tests = \
 	%D%/test_stress \
 	%D%/test_stream_model \
 	%D%/test_stream \
+	%D%/test_stream_power \
 	%D%/test_stream_threads \
 	%D%/test_sys \
 	%D%/test_sysfs \

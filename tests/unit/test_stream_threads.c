@@ -4,7 +4,9 @@
  * come again, and never that there is no room.
  */
 #include <pthread.h>
+#include <sys/mman.h>
 
+#include "tests/unit/gate.h"
 #include "tests/unit/runner.h"
 #include "tests/unit/stream_rig.h"
 
@@ -71,6 +73,68 @@ START_TEST(one_entry)
 }
 END_TEST
 
+/* ---- A map that took the entry, and fails ------------------------------------------------------- */
+
+static char *unreadable;
+static struct iom_stream *other;
+static struct call failing;
+
+static void before(struct rig *r, unsigned long request)
+{
+	(void)r;
+	hold_up(request);
+}
+
+static int map_unreadable(void)
+{
+	struct iom_segment segment;
+
+	return iom_dma_map(other, unreadable, PAGE, IOM_MAP_RW, &segment, 1);
+}
+
+/* The map was refused for want of an entry; before that is looked into, the other one ends. */
+static void end_the_other(void *arg, int level, const char *message)
+{
+	bool *ended = arg;
+
+	(void)level;
+	if (*ended || !strstr(message, "stream: map"))
+		return;
+	*ended = true;
+	let_go();
+	finish(&failing);
+}
+
+/* In declared memory, or not. */
+START_TEST(one_that_fails)
+{
+	bool ended = false;
+	const struct iom_open_opts opts = {
+		.size = sizeof(opts),
+		.log = end_the_other,
+		.log_arg = &ended,
+	};
+	struct iom_memory *bad;
+	struct iom_segment segment;
+
+	iom_close(rig.dom);
+	ck_assert_ok(iom_open_with(&rig.dom, &opts, &rig.sys, iom_backends));
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+	unreadable = rig_memory_at(GRANULE, GRANULE, 0);
+	ck_assert_int_eq(mprotect(unreadable, GRANULE, PROT_NONE), 0);
+	if (_i)
+		ck_assert_ok(iom_memory_add(rig.dom, unreadable, GRANULE, IOM_MAP_RW, &bad));
+	ck_assert_ok(iom_stream_open(rig.dom, &stream));
+	ck_assert_ok(iom_stream_open(rig.dom, &other));
+	rig.before = before;
+	start_held_up(&failing, map_unreadable, rig_backend()->map);
+	ck_assert_int_eq(iom_dma_map(stream, undeclared(), PAGE, IOM_MAP_RW, &segment, 1), 1);
+	ck_assert(ended);
+	ck_assert_int_eq(failing.ret, -EFAULT);
+	ck_assert_int_eq(iom_dma_unmap(stream, &segment, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream_threads");
@@ -79,6 +143,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up_one_entry, tear_down);
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, one_entry, 0, 2);
+	tcase_add_loop_test(tcase, one_that_fails, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
