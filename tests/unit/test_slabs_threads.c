@@ -34,6 +34,8 @@ static void set_up_owners(void)
 /* What is left are the tables of the windows. */
 static void tear_down_owners(void)
 {
+	iom_slabs_forget(&owners[0]);
+	iom_slabs_forget(&owners[1]);
 	ck_assert_int_eq(remove_window(owners[0].container, 0), 0);
 	ck_assert_int_eq(remove_window(owners[1].container, 0), 0);
 	ck_assert_uint_eq(iom_sim_locked_bytes(sim), 0);
