@@ -42,7 +42,7 @@ struct queue {
 	struct iom_stream *stream;
 	uint64_t *addresses;
 	size_t mask, next;
-};
+} __attribute__((aligned(128))); /* two threads' are not to share a line */
 
 static uint64_t next_address(struct queue *queue)
 {
@@ -87,7 +87,7 @@ static uint64_t translations(void *arg, uint64_t ops)
 static struct queue *new_queue_of(struct bench_world *world, uint64_t base, uint64_t places,
 				  size_t addresses)
 {
-	struct queue *queue = calloc(1, sizeof(*queue));
+	struct queue *queue = aligned_alloc(_Alignof(struct queue), sizeof(*queue));
 	uint64_t seed = base;
 	size_t i;
 
@@ -97,6 +97,7 @@ static struct queue *new_queue_of(struct bench_world *world, uint64_t base, uint
 		bench_fail("no memory");
 	queue->world = world;
 	queue->mask = addresses - 1;
+	queue->next = 0;
 	bench_check(iom_stream_open(world->dom, &queue->stream), "iom_stream_open");
 	for (i = 0; i < addresses; i++)
 		queue->addresses[i] = base + bench_random(&seed) % places * IO;
