@@ -383,12 +383,11 @@ int iom_cache_map(struct iom_domain *dom, uintptr_t va, uint64_t length, unsigne
 			.streamed = true,
 		};
 
-		others = __atomic_load_n(&dom->cache.transients, __ATOMIC_RELAXED) >
-			 ask->transients;
 		ask->ends = iom_cache_ends(&dom->cache);
 		ret = map_quietly(dom, &rq, region);
-		others |= __atomic_load_n(&dom->cache.transients, __ATOMIC_ACQUIRE) >
-			  ask->transients;
+		/* one that has gone since has noted its end before */
+		others = __atomic_load_n(&dom->cache.transients, __ATOMIC_ACQUIRE) >
+			 ask->transients;
 		/* registered with what is, or was, in flight beside it, and ends with that */
 		if (ret == -EBUSY && (others || iom_cache_ends(&dom->cache) != ask->ends))
 			return -EAGAIN;

@@ -44,8 +44,8 @@ struct iom_domain {
 	/* Atomic: read without a lock, set by attach and detach. */
 	const struct iom_backend_ops *chosen; /* NULL until an attach has succeeded */
 	uint64_t page_size;                   /* 0 while no device is attached */
-	int vmas;   /* a descriptor to ask that of, or negative; until the end of the domain */
-	bool looks; /* maps need the page size behind memory */
+	int vmas;   /* find_vma's descriptor, or negative; until the end of the domain */
+	bool looks; /* plain maps need the page size behind memory */
 
 	/*
 	 * topology: attach and detach hold it for writing, what maps and unmaps for reading across
