@@ -35,12 +35,33 @@ struct iom_backend_plan {
 	bool bytes_stated, page_stated; /* by the caller, and not by default */
 };
 
+/*
+ * An address space that somebody else has made: a container, or an iommufd and the id of an IOAS in
+ * it (0: a container).  It is not ours to close, nor to change but by maps of our own.
+ */
+struct iom_backend_adopted {
+	int fd;
+	uint32_t ioas;
+};
+
+/* By which others can map in ours; -1 for what it does not have. */
+struct iom_backend_fds {
+	int container, group, iommufd;
+	uint32_t ioas;
+};
+
 struct iom_backend {
 	const struct iom_backend_ops *ops;
 	const struct iom_sys *sys;
 	const struct iom_log *log;
 	struct iom_backend_plan plan;
 	bool replays; /* what was mapped before the last detach will be mapped again */
+	/*
+	 * NULL: it makes its own address space.  Else -EOPNOTSUPP is its answer to what is of
+	 * another kind, and -EINVAL to what is of none or lacks something.
+	 */
+	const struct iom_backend_adopted *adopted;
+	bool shared; /* others map in it, too: -EEXIST of the kernel is no fault */
 	/* aligned for anything, ops->priv_size bytes, zeroed */
 	void *priv;
 };
@@ -50,6 +71,7 @@ struct iom_backend_device {
 	char address[IOM_PCI_ADDRESS_MAX];
 	unsigned int group; /* its IOMMU group */
 	int fd;             /* the VFIO device fd, -1 while there is none: the backend's to set */
+	bool borrowed; /* somebody else's, in the adopted address space: never opened or closed */
 };
 
 /* A piece of memory and where it goes. */
@@ -133,7 +155,10 @@ struct iom_backend_ops {
 	/* Take back the last change by one of these three, in which nothing was mapped since. */
 	void (*undo_aperture)(struct iom_backend *backend);
 
-	/* All or nothing; *left becomes true if the kernel may have kept a part of what failed. */
+	/*
+	 * All or nothing; *left becomes true if the kernel may have kept a part of what failed.
+	 * -EEXIST: somebody else with whom the address space is shared has mapped there.
+	 */
 	int (*map)(struct iom_backend *backend, const struct iom_backend_map *map, bool *left);
 
 	/*
@@ -175,6 +200,13 @@ struct iom_backend_ops {
 	int (*device_state)(struct iom_backend *backend, const struct iom_backend_device *dev);
 	int (*recover)(struct iom_backend *backend, const struct iom_backend_device *dev,
 		       unsigned int flags);
+
+	/*
+	 * What the address space is known by, and with a device what its group is; -EINVAL, with a
+	 * sentence: each group has its own.
+	 */
+	int (*fds)(const struct iom_backend *backend, const struct iom_backend_device *dev,
+		   struct iom_backend_fds *fds);
 
 	/* Close what attach left open for the next device. */
 	void (*destroy)(struct iom_backend *backend);

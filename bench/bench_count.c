@@ -14,12 +14,15 @@
 
 #define PAIR_AT_MOST 1500
 
+#define BUFS 1024 /* of the pool */
+
 #define PLACES 1024 /* a power of two: little is spent on the next one */
 
-/* Many pieces mapped, as many declared, and a stream; and pages of each, here and there. */
+/* Many pieces mapped, as many declared, a stream and a pool; and pages of each, here and there. */
 struct hot {
 	struct bench_world *world;
 	struct iom_stream *stream;
+	struct iom_buf_pool *pool;
 	size_t pieces;
 	struct iom_region regions[PIECES];
 	void *mapped[PLACES], *declared[PLACES];
@@ -46,6 +49,8 @@ static void *new_hot(const struct bench_counted *counted, const char **backend)
 				   IOM_MAP_RW, &memory),
 		    "iom_memory_add");
 	bench_check(iom_stream_open(hot->world->dom, &hot->stream), "iom_stream_open");
+	bench_check(iom_buf_pool_open(hot->world->dom, 2 * KIB, BUFS, NULL, &hot->pool),
+		    "iom_buf_pool_open");
 	for (i = 0; i < PLACES; i++) {
 		uint64_t piece = i % pieces, offset = i * 377 % (PIECE / IO) * IO;
 
@@ -112,6 +117,22 @@ static uint64_t stream_cached(void *arg, uint64_t ops)
 	return stream(hot, hot->declared, ops);
 }
 
+static uint64_t get_and_put(void *arg, uint64_t ops)
+{
+	struct hot *hot = arg;
+	struct iom_buf buf;
+	uint64_t i;
+
+	for (i = 0; i < ops; i++) {
+		if (iom_buf_get(hot->pool, &buf) < 0)
+			bench_fail("iom_buf_get");
+		bench_use(buf.iova);
+		if (iom_buf_put(hot->pool, &buf) < 0)
+			bench_fail("iom_buf_put");
+	}
+	return ops;
+}
+
 static void *new_warm(const struct bench_counted *counted, const char **backend)
 {
 	struct hot *hot = new_hot(counted, backend);
@@ -146,6 +167,7 @@ static void run(struct bench *b)
 		ROW("stream pair, mapped", stream_mapped, "type1", PIECES, 0),
 		{ "instructions/stream pair, cached", new_warm, stream_cached, OPS, "type1", PIECES,
 		  0 },
+		ROW("iom_buf_get, iom_buf_put", get_and_put, "type1", PIECES, 0),
 		ROW("map+unmap/type1", map_unmap, "type1", 1, PAIR_AT_MOST),
 		ROW("map+unmap/iommufd", map_unmap, "iommufd", 1, PAIR_AT_MOST),
 		ROW("map+unmap/powernv", map_unmap, "powernv", 1, 0),

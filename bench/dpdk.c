@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_memory.h>
+#include <rte_mempool.h>
 
 #include "bench.h"
 
@@ -66,4 +67,39 @@ uint64_t bench_dpdk_find(uint64_t va)
 	const struct rte_memseg *ms = rte_mem_virt2memseg((void *)(uintptr_t)va, NULL);
 
 	return ms ? ms->iova + (va - ms->addr_64) : UINT64_MAX;
+}
+
+/* ---- Pools ----------------------------------------------------------------------------------- */
+
+#define CACHED 256 /* of a thread's own, as many as DPDK's examples have */
+
+static struct rte_mempool *pool;
+
+void bench_dpdk_pool_new(size_t n, size_t length)
+{
+	pool = rte_mempool_create("bench", (unsigned int)n, (unsigned int)length, CACHED, 0, NULL,
+				  NULL, NULL, NULL, SOCKET_ID_ANY,
+				  RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	if (!pool)
+		bench_fail("rte_mempool_create: %s", rte_strerror(rte_errno));
+}
+
+void bench_dpdk_pool_free(void)
+{
+	rte_mempool_free(pool);
+}
+
+void *bench_dpdk_get(uint64_t *iova)
+{
+	void *buf;
+
+	if (rte_mempool_get(pool, &buf) < 0)
+		bench_fail("rte_mempool_get: none is left");
+	*iova = rte_mempool_virt2iova(buf);
+	return buf;
+}
+
+void bench_dpdk_put(void *buf)
+{
+	rte_mempool_put(pool, buf);
 }

@@ -24,3 +24,23 @@ uint64_t bench_dpdk_find(uint64_t va)
 	(void)va;
 	return UINT64_MAX;
 }
+
+void bench_dpdk_pool_new(size_t n, size_t length)
+{
+	bench_dpdk_add(0, n, length, 0);
+}
+
+void bench_dpdk_pool_free(void)
+{
+}
+
+void *bench_dpdk_get(uint64_t *iova)
+{
+	(void)iova;
+	return NULL;
+}
+
+void bench_dpdk_put(void *buf)
+{
+	(void)buf;
+}

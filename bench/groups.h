@@ -7,6 +7,7 @@
 
 extern const struct bench_group bench_group_alloc;
 extern const struct bench_group bench_group_batch;
+extern const struct bench_group bench_group_buf;
 extern const struct bench_group bench_group_count;
 extern const struct bench_group bench_group_device;
 extern const struct bench_group bench_group_map;

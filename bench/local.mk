@@ -11,6 +11,7 @@ check_PROGRAMS += %D%/bench
 	%D%/bench_count.c \
 	%D%/bench_device.c \
 	%D%/bench_batch.c \
+	%D%/bench_buf.c \
 	%D%/bench_spapr.c \
 	%D%/bench_map.c \
 	%D%/bench_stream.c \

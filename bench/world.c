@@ -177,6 +177,7 @@ struct bench_world *bench_world_new(const struct bench_world_opts *opts)
 		.unmap_granule = opts->granule,
 		.expect_bytes = opts->expect_bytes,
 		.expect_page = opts->expect_page,
+		.flags = opts->strict ? IOM_OPEN_STRICT : 0,
 	};
 	struct kernel *k = calloc(1, sizeof(*k));
 	struct bench_world *world;

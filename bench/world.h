@@ -17,6 +17,7 @@
 struct bench_world_opts {
 	const char *backend;   /* "type1", "iommufd", "powernv", "pseries" ... */
 	bool simulate;         /* maps and all are the simulation's to answer, too */
+	bool strict;           /* IOM_OPEN_STRICT */
 	uint64_t granule;      /* unmap_granule */
 	uint64_t expect_bytes; /* as in iom_open_opts */
 	uint64_t expect_page;

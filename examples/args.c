@@ -187,8 +187,8 @@ static int unknown(const struct option *options, char **argv, int result)
 	return unknown_name(options, word);
 }
 
-enum args_result args_parse(const char *program, const struct arg *args, size_t n, int argc,
-			    char **argv, void *options)
+enum args_result args_parse_operands(const struct arg *args, size_t n, int argc, char **argv,
+				     void *options, int *first)
 {
 	struct option list[MAX_ARGS + 3] = { 0 };
 	const int help = FIRST + (int)n;
@@ -220,10 +220,21 @@ enum args_result args_parse(const char *program, const struct arg *args, size_t 
 		if (take(&args[got - FIRST], optarg, options) < 0)
 			return ARGS_BAD;
 	}
-	if (optind < argc) {
-		fail(-EINVAL, "%s: what is this? %s takes options only; see --help", argv[optind],
+	*first = optind;
+	return ARGS_RUN;
+}
+
+enum args_result args_parse(const char *program, const struct arg *args, size_t n, int argc,
+			    char **argv, void *options)
+{
+	enum args_result result;
+	int first;
+
+	result = args_parse_operands(args, n, argc, argv, options, &first);
+	if (result == ARGS_RUN && first < argc) {
+		fail(-EINVAL, "%s: what is this? %s takes options only; see --help", argv[first],
 		     program);
 		return ARGS_BAD;
 	}
-	return ARGS_RUN;
+	return result;
 }

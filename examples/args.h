@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command line of an example: a table of its options, and sentences that name the one that is
+ * The command line of an example, or of iommuctl: a table of its options, and sentences that name the one that is
  * wrong.  --help and --version are every program's.
  */
 #ifndef ARGS_H
@@ -45,6 +45,10 @@ enum args_result {
 /* What argv does not say is left as it is in options, the program's struct. */
 enum args_result args_parse(const char *program, const struct arg *args, size_t n, int argc,
 			    char **argv, void *options);
+
+/* The same for a program that takes other words, too: they are at argv[*first] and behind. */
+enum args_result args_parse_operands(const struct arg *args, size_t n, int argc, char **argv,
+				     void *options, int *first);
 
 /*
  * "512", "4k", "64MiB", "1g": bytes, in powers of 1024.  *end is what follows.  0 or -EINVAL; and the

@@ -6,11 +6,8 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <libiommu.h>
 
@@ -18,39 +15,8 @@
 #include "poll_options.h"
 #include "poll_report.h"
 #include "poll_run.h"
+#include "program.h"
 #include "sentence.h"
-
-#define EXIT_USAGE 2
-#define EXIT_SIGNAL 128
-
-static volatile sig_atomic_t signal_seen;
-
-static void note_signal(int number)
-{
-	signal_seen = number;
-}
-
-/* A second signal kills: somebody has lost patience with a drive that does not answer. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/*
- * Where one of the first three descriptors is closed, the device's could take its place, and what is
- * printed would land in its registers.  These in its stead refuse as a closed one does.
- */
-static void occupy_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
-			exit(EXIT_FAILURE);
-}
 
 static int complain(int status)
 {
@@ -74,13 +40,13 @@ static int use_drive(struct nvme_ctrl *ctrl, struct dma_space *space, struct pol
 	if (ret < 0)
 		return complain(EXIT_FAILURE);
 
-	run->signal = &signal_seen;
+	run->signal = &program_signal;
 	if (!options->quiet) {
 		run->progress = poll_report_progress;
 		poll_report_run(run);
 	}
 	ret = poll_run(run);
-	poll_report_summary(run, signal_seen);
+	poll_report_summary(run, program_signal);
 	return ret < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
@@ -119,6 +85,14 @@ static int refuse(int error)
 	return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 }
 
+/* What libiommu found to be left at the end, above all. */
+static void print_warning(void *arg, int level, const char *message)
+{
+	(void)arg;
+	if (level <= IOM_LOG_WARN)
+		warnx("%s", message);
+}
+
 static int attach_and_run(struct poll_options *options)
 {
 	struct iom_open_opts open_options = {
@@ -126,6 +100,8 @@ static int attach_and_run(struct poll_options *options)
 		.backend = options->backend,
 		.expect_bytes = options->expect_bytes,
 		.expect_page = options->expect_page,
+		.flags = options->strict ? IOM_OPEN_STRICT : 0,
+		.log = options->strict ? print_warning : NULL,
 	};
 	struct iom_attach_opts attach_options = {
 		.size = sizeof(attach_options),
@@ -154,7 +130,7 @@ static int attach_and_run(struct poll_options *options)
 /* Lost words are a failure: the sum to compare the drive with may be among them. */
 static int close_output(void)
 {
-	return poll_report_close() < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
+	return program_close_output() < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -162,7 +138,7 @@ int main(int argc, char **argv)
 	struct poll_options options;
 	int status;
 
-	occupy_descriptors();
+	program_occupy_descriptors();
 	switch (poll_options_parse(argc, argv, &options)) {
 	case ARGS_HELP:
 		fputs(poll_help, stdout);
@@ -176,9 +152,9 @@ int main(int argc, char **argv)
 		break;
 	}
 
-	catch_signals();
+	program_catch_signals();
 	status = attach_and_run(&options);
 	if (status == EXIT_SUCCESS)
 		status = close_output();
-	return status == EXIT_SUCCESS && signal_seen ? EXIT_SIGNAL + signal_seen : status;
+	return status == EXIT_SUCCESS && program_signal ? EXIT_SIGNAL + program_signal : status;
 }

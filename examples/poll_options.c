@@ -43,6 +43,8 @@ const char poll_help[] =
 	"                    the page size of most of the memory that will be mapped, and how much\n"
 	"                    it is: on POWER libiommu makes a DMA window for it\n"
 	"  --dma-bits N      use the drive as if it had so many address bits, 12 to 64\n"
+	"  --strict          have libiommu use no IOVA twice, leave gaps between mappings and keep\n"
+	"                    nothing mapped: a stray access of the drive faults at once\n"
 	"  --quiet           print the summary only\n"
 	"  --help, --version\n"
 	"\n"
@@ -84,6 +86,7 @@ static const struct arg args[] = {
 	{ "expect-page", ARG_SIZE, TO(expect_page), .min = 1, .max = INT64_MAX },
 	{ "expect-bytes", ARG_SIZE, TO(expect_bytes), .min = 1, .max = INT64_MAX },
 	{ "dma-bits", ARG_NUMBER, TO(dma_bits), .min = 12, .max = 64 },
+	{ "strict", ARG_FLAG, TO(strict) },
 	{ "quiet", ARG_FLAG, TO(quiet) },
 };
 

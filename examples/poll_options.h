@@ -30,6 +30,7 @@ struct poll_options {
 	enum poll_memory memory;
 	bool random;
 	bool hugepages;
+	bool strict;
 	bool quiet;
 	uint32_t seconds;
 	uint32_t depth;

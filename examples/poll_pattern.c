@@ -4,11 +4,13 @@
 #include <endian.h>
 #include <string.h>
 
+#include "mix.h"
+
 #define CRC_POLYNOMIAL 0x04c11db7u
 
 static uint64_t block_key(uint64_t seed, uint64_t lba, uint32_t generation)
 {
-	return poll_mix(poll_mix(poll_mix(seed) ^ lba) ^ generation);
+	return mix(mix(mix(seed) ^ lba) ^ generation);
 }
 
 void poll_pattern_fill(void *block, size_t length, uint64_t seed, uint64_t lba, uint32_t generation)
@@ -17,7 +19,7 @@ void poll_pattern_fill(void *block, size_t length, uint64_t seed, uint64_t lba, 
 	uint64_t *words = block;
 
 	for (size_t i = 0; i < length / sizeof(*words); i++)
-		words[i] = htole64(poll_mix(key + i));
+		words[i] = htole64(mix(key + i));
 }
 
 static size_t first_difference(const void *a, const void *b, size_t length)
@@ -38,7 +40,7 @@ size_t poll_pattern_check(const void *block, size_t length, uint64_t seed, uint6
 	uint64_t expected;
 
 	for (size_t i = 0; i < length / sizeof(*words); i++) {
-		expected = htole64(poll_mix(key + i));
+		expected = htole64(mix(key + i));
 		if (words[i] != expected)
 			return i * sizeof(*words) +
 			       first_difference(&words[i], &expected, sizeof(expected));

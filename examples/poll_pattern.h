@@ -9,15 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Well mixed 64 bits of a number; a bijection. */
-static inline uint64_t poll_mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
 /*
  * The content of the block that begins at lba, in its generation (how often it was written, from 1).
  * length is a multiple of 8.

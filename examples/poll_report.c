@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "poll_report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,7 @@
 #include <unistd.h>
 
 #include "poll_buffers.h"
-#include "sentence.h"
+#include "program.h"
 
 #define SECOND_NS 1e9
 #define MIB (1024.0 * 1024.0)
@@ -18,14 +17,6 @@ static const char *const direction_names[] = {
 	[POLL_READS] = "reads",
 	[POLL_WRITES] = "writes",
 };
-
-static int first_error; /* of writing */
-
-static void flush(void)
-{
-	if (fflush(stdout) != 0 && !first_error)
-		first_error = errno;
-}
 
 /* Exact where it can be: "64 MiB", "4 KiB", "1537 bytes"; else in MiB.  Good for one printf(). */
 static const char *size_text(uint64_t bytes)
@@ -157,7 +148,7 @@ void poll_report_run(const struct poll_run *run)
 	if (options->memory != POLL_MAPPED)
 		printf("           buffers %s, through a stream for each queue\n",
 		       options->memory == POLL_MALLOC ? "from malloc()" : "in declared memory");
-	flush();
+	program_flush();
 }
 
 void poll_report_progress(const struct poll_run *run, bool filling)
@@ -181,7 +172,7 @@ void poll_report_progress(const struct poll_run *run, bool filling)
 			       (double)commands / passed, (double)bytes / MIB / passed);
 	}
 	printf("%s%s", filling ? "   completing the span" : "", terminal ? "" : "\n");
-	flush();
+	program_flush();
 
 	before = run->totals;
 	before_ns = run->now_ns;
@@ -243,19 +234,5 @@ void poll_report_summary(const struct poll_run *run, int signal)
 	if (run->complete && poll_run_cksum(run, &crc))
 		printf("cksum %" PRIu32 " %" PRIu64 " offset %" PRIu64 "\n", crc,
 		       run->options->span, run->options->offset);
-	flush();
-}
-
-int poll_report_close(void)
-{
-	int lost;
-
-	flush();
-	lost = ferror(stdout);
-	if (fclose(stdout) != 0 && !first_error)
-		first_error = errno;
-	if (first_error || lost)
-		return fail(-EIO, "not all could be written to standard output%s%s",
-			    first_error ? ": " : "", first_error ? strerror(first_error) : "");
-	return 0;
+	program_flush();
 }

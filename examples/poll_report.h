@@ -20,7 +20,4 @@ void poll_report_progress(const struct poll_run *run, bool filling);
 /* signal is its number, or 0 if none came. */
 void poll_report_summary(const struct poll_run *run, int signal);
 
-/* Nothing can be said after it.  A negative errno if something that was said before got lost. */
-int poll_report_close(void);
-
 #endif /* POLL_REPORT_H */

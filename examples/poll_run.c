@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "mix.h"
 #include "poll_buffers.h"
 #include "poll_pattern.h"
 #include "sentence.h"
@@ -38,7 +39,7 @@ static bool pick_sequential(struct poll_run *run, uint64_t *block)
 
 static bool pick_random(struct poll_run *run, uint64_t *block)
 {
-	*block = poll_mix(run->random++) % run->blocks;
+	*block = mix(run->random++) % run->blocks;
 	while (run->busy[*block])
 		*block = *block + 1 < run->blocks ? *block + 1 : 0;
 	return true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mix.h"
 #include "poll_buffers.h"
 #include "poll_pattern.h"
 #include "poll_run.h"
@@ -86,7 +87,7 @@ int poll_run_fit(struct poll_run *run, struct poll_options *options, const struc
 	run->first_lba = options->offset / ctrl->lba_size;
 	run->block_lbas = (uint32_t)(options->block / ctrl->lba_size);
 	run->blocks = options->span / options->block;
-	run->random = poll_mix(options->seed);
+	run->random = mix(options->seed);
 	return 0;
 }
 

@@ -63,21 +63,23 @@
  * read as if padded with zeros, and a longer one with a non-zero tail, or of more than 4096 bytes,
  * is -E2BIG.
  *
- * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove()
- * and iom_stream_close() must not race other uses of the handle that they end, and that a stream
- * serves one thread at a time.  The translations take no lock and make no system call; only they
- * may be called from a signal handler.
+ * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove(),
+ * iom_stream_close() and iom_buf_pool_close() must not race other uses of the handle that they end,
+ * and that a stream, or a pool of buffers, serves one thread at a time.  The translations take no
+ * lock and make no system call; only they may be called from a signal handler.
  *
  * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them
  * that can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's
- * copies of the descriptors and nothing else.  Until the child does that, execs or exits, it keeps
- * the devices open after the parent has closed them.  Do not fork while another thread attaches,
- * detaches or closes: that child may have descriptors that it cannot close.
+ * copies of the descriptors and nothing else, and not the memfds of IOM_BUF_SHARED, which stay
+ * until it execs or exits.  Until the child does one of these, it keeps the devices open after the
+ * parent has closed them.  Do not fork while another thread attaches, detaches or closes: that child
+ * may have descriptors that it cannot close.
  *
  * Manners.  The library never exits, aborts, prints (unless asked), touches signals or limits, or
- * leaves a descriptor that survives exec.  iom_open() reads two environment variables, by
+ * leaves a descriptor that survives exec.  iom_open() reads three environment variables, by
  * secure_getenv(3): LIBIOMMU_BACKEND forces a backend, as iom_open_opts.backend does (which wins),
- * and LIBIOMMU_LOG (error, warn, info or debug) sends messages of that level and above to stderr.
+ * LIBIOMMU_LOG (error, warn, info or debug) sends messages of that level and above to stderr, and
+ * LIBIOMMU_STRICT (1 or 0) is IOM_OPEN_STRICT for a program that does not ask for it.
  */
 #ifndef LIBIOMMU_H
 #define LIBIOMMU_H
@@ -128,6 +130,10 @@ enum iom_log_level {
 	IOM_LOG_DEBUG      /* each set-up step */
 };
 
+#define IOM_OPEN_STRICT 0x1u /* see "Debugging" */
+
+struct iom_adopt_opts; /* see "Adoption" */
+
 struct iom_open_opts {
 	size_t size; /* sizeof(struct iom_open_opts) */
 	/*
@@ -163,6 +169,14 @@ struct iom_open_opts {
 	 */
 	uint64_t expect_bytes;
 	uint64_t expect_page;
+	uint64_t flags; /* IOM_OPEN_STRICT */
+	/*
+	 * How many of the last unmaps iom_whatis() remembers, at most 2^20, in 64 bytes each.  0:
+	 * none, but 4096 with IOM_OPEN_STRICT.  With any, each map and unmap takes a little longer.
+	 */
+	uint64_t history;
+	/* An address space that somebody else has made; see "Adoption".  NULL: one of its own. */
+	const struct iom_adopt_opts *adopt;
 };
 
 /*
@@ -170,8 +184,9 @@ struct iom_open_opts {
  * succeeds chooses the backend for the domain's life.  The domain is the caller's and ends with
  * iom_close().
  *
- * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level; unmap_granule;
- * expect_page), -E2BIG, -ENOMEM, -EOPNOTSUPP (a kernel before 4.14).
+ * -EINVAL (opts->size; no backend of that name; LIBIOMMU_LOG is no level, LIBIOMMU_STRICT neither
+ * 1 nor 0; unmap_granule; expect_page; flags; history; adopt), -E2BIG, -ENOMEM, -EOPNOTSUPP (a
+ * kernel before 4.14).
  */
 int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 
@@ -202,7 +217,11 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n);
 struct iom_attach_opts {
 	size_t size;       /* sizeof(struct iom_attach_opts) */
 	uint64_t dma_bits; /* address bits that the device can drive, 12 to 64; 0: 64 */
+	uint64_t flags;    /* IOM_ATTACH_FD */
+	int64_t fd;        /* with it: the device's descriptor; else 0; see "Adoption" */
 };
+
+#define IOM_ATTACH_FD 0x1u
 
 /*
  * Attach the PCI function at address ("0000:01:00.0"; "01:00.0" is in segment 0) to the domain.
@@ -220,13 +239,14 @@ struct iom_attach_opts {
  * is at the same addresses then.  Until then the memory may not be pinned, but translate and unmap
  * work.
  *
- * -EINVAL (not a PCI address; opts->size; dma_bits), -E2BIG, -ENODEV (no such device; no IOMMU
- * covers it), -EBUSY (attached already; bound to a kernel driver; another function of its group is;
- * held by another process; a live mapping or requested aperture is in the way), -EACCES (device
- * nodes; interrupts not isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on POWER its
- * windows differ from those of the domain), -EOPNOTSUPP (no backend works here), -EMFILE, -ENOMEM,
- * -EIO, -EPERM; when mappings are made again, -ENOSPC, -EFAULT and -EBUSY; and what else a request
- * that was kept for it is answered with.
+ * -EINVAL (not a PCI address; opts->size; dma_bits; flags; fd), -E2BIG, -ENODEV (no such device; no
+ * IOMMU covers it), -EBUSY (attached already; bound to a kernel driver; another function of its
+ * group is; held by another process; a live mapping or requested aperture is in the way), -EACCES
+ * (device nodes; interrupts not isolated), -ERANGE (dma_bits leave no IOVA that can be mapped; on
+ * POWER its windows differ from those of the domain), -EOPNOTSUPP (no backend works here), -EMFILE,
+ * -ENOMEM, -EIO, -EPERM; when mappings are made again, -ENOSPC, -EFAULT and -EBUSY; and what else a
+ * request that was kept for it is answered with.  With descriptors of somebody else, see "Adoption"
+ * for more.
  */
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *opts,
 	       struct iom_device **dev);
@@ -244,7 +264,7 @@ void iom_detach(struct iom_device *dev);
 
 /*
  * The VFIO device descriptor: the driver's for BARs, config space, interrupts and reset.  The
- * library owns it and closes it at detach.  -EPERM.
+ * library owns it and closes it at detach, unless it is the caller's own (IOM_ATTACH_FD).  -EPERM.
  */
 int iom_device_fd(const struct iom_device *dev);
 
@@ -462,6 +482,93 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * alone whose devices are attached: nobody else recovers it.
  */
 
+/* ---- Adoption --------------------------------------------------------------------------------- */
+
+/*
+ * Inside DPDK, SPDK or a VMM somebody else has opened the container or the iommufd, and perhaps the
+ * device, and maps memory of his own there.  A domain over these maps beside him:
+ *
+ *	struct iom_iova_range ours = { 0x10000000000, 0x1ffffffffff };
+ *	struct iom_adopt_opts adopt = { .size = sizeof(adopt), .fd = container,
+ *					.ranges = &ours, .n_ranges = 1 };
+ *	struct iom_open_opts open = { .size = sizeof(open), .adopt = &adopt };
+ *	struct iom_attach_opts attach = { .size = sizeof(attach), .flags = IOM_ATTACH_FD,
+ *					  .fd = device };
+ *
+ *	iom_open(&dom, &open);
+ *	iom_attach(dom, "0000:01:00.0", &attach, &nvme);
+ *
+ * The descriptors stay the caller's: they are not duplicated, never closed, and must stay open
+ * until iom_close() (a device's until iom_detach()) returns; so must the device's group stay where
+ * it is, or the kernel drops what the domain has mapped.  The domain unmaps its own mappings, each
+ * by itself, and nothing else.  At its end a borrowed device is not stopped, as one is whose
+ * descriptor is closed: have it stop its DMA before.  A forked child closes none of them.
+ *
+ * The apertures are what the kernel reports at each attach and detach, as far as it lies in the
+ * ranges that the caller names as ours.  When others attach something in between, the kernel refuses
+ * what has become out of reach (-EIO).  Requested apertures hold against attaches of this domain
+ * only.
+ *
+ * What others have mapped is not known.  So name a range of IOVAs that they never use: who comes
+ * second is refused by the kernel, and not everybody looks (DPDK takes that for done).  Where the
+ * kernel refuses this domain, a fixed IOVA is -EEXIST, and an automatic one is chosen elsewhere, up
+ * to 24 times, keeping away by more each time (from 2 MiB, doubling), and -ENOSPC if that was not
+ * enough.  What is kept away from is tried again when there is no other room, and after the next
+ * attach or detach.  Each such try costs a kernel call, and pins the memory in vain.
+ *
+ * A device is attached in one of two ways.  By address alone: the library opens it, in the adopted
+ * container or IOAS; its group must be free.  With IOM_ATTACH_FD: the caller's descriptor of the
+ * device at that address serves, as it is; its group must be in the container, or itself attached to
+ * the IOAS.  The kernel does not tell whether that is so; with another's, the device reaches other
+ * memory or none.
+ *
+ * A container must have a group and its IOMMU type, type1 of either version, or be an iommufd that
+ * is used as one.  POWER's cannot be adopted (-EOPNOTSUPP), because the kernel does not tell what
+ * windows they have.  entry_limit is then what was left at the attach.
+ *
+ * iom_attach() is besides -EINVAL (fd is not open, or no container, or no iommufd; the container has
+ * no IOMMU yet; there is no such IOAS, or nothing is attached to it; the device's descriptor is not
+ * one, or not bound yet), -ERANGE (none of the ranges can be mapped), -EEXIST (others have mapped
+ * where mappings are made again).
+ */
+struct iom_iova_range {
+	iom_iova_t start;
+	iom_iova_t last; /* included */
+};
+
+struct iom_adopt_opts {
+	size_t size;   /* sizeof(struct iom_adopt_opts) */
+	int64_t fd;    /* a container, or an iommufd */
+	uint64_t ioas; /* the id of an IOAS in the iommufd; 0: fd is a container */
+	/* Where the domain may map; they do not overlap.  NULL, 0: everywhere. */
+	const struct iom_iova_range *ranges;
+	uint64_t n_ranges;
+};
+
+/* The other way round: what a domain is known by to the kernel, for others to map beside it. */
+struct iom_fds {
+	size_t size;       /* in: sizeof(struct iom_fds) */
+	int64_t container; /* of VFIO, or an iommufd used as one; else -1 */
+	int64_t group;   /* of the device that was asked about, if the library opened it; else -1 */
+	int64_t iommufd; /* with an IOAS; else -1 */
+	uint64_t ioas;   /* its id; else 0 */
+};
+
+/*
+ * The descriptors of a domain, into a struct of the size that the caller set; a longer one has its
+ * tail zeroed.  They stay the domain's (or whose they were), and end with the detach of its last
+ * device, that of a group with the last of its devices.  dev may be NULL, but not on POWER, where
+ * each group has a container of its own.
+ *
+ * From then on the domain is like one over adopted descriptors: it never unmaps what it has not
+ * mapped, and keeps automatic IOVAs out of what others turn out to have.  But POWER's kernel maps
+ * over what is mapped, without a word: there, others keep to an aperture that was requested for
+ * them (iom_aperture_request), and register no memory that is mapped here.
+ *
+ * -ENODEV (none is attached), -EINVAL (fds->size; dev is not attached; POWER: dev is NULL), -EPERM.
+ */
+int iom_domain_fds(struct iom_domain *dom, const struct iom_device *dev, struct iom_fds *fds);
+
 /* ---- The device tree -------------------------------------------------------------------------- */
 
 /*
@@ -485,8 +592,8 @@ enum iom_tree_source {
 struct iom_tree_opts {
 	size_t size; /* sizeof(struct iom_tree_opts) */
 	/*
-	 * A flattened device tree to read instead of the running machine's live one, such as QEMU's
-	 * dumpdtb writes, of no more than 8 MiB.  /sys/firmware/fdt is the one that the kernel was
+	 * A flattened device tree to read instead of the running machine's live one, such as
+	 * dumpdtb of QEMU's monitor writes, of no more than 8 MiB.  /sys/firmware/fdt is the one that the kernel was
 	 * booted with, which root may read: it has neither devices nor windows that came later.
 	 */
 	const char *dtb;
@@ -891,6 +998,152 @@ struct iom_stream_counters {
  * zeroed.  From the thread that uses the stream.  -EINVAL (counters->size), -EPERM.
  */
 int iom_stream_read_counters(const struct iom_stream *stream, struct iom_stream_counters *counters);
+
+/* ---- DMA buffers ------------------------------------------------------------------------------ */
+
+#define IOM_BUF_SHARED 0x1u  /* a memfd, for others to map: see iom_buf_info.fd */
+#define IOM_BUF_ON_NODE 0x2u /* on opts->node, not on that of a device */
+
+struct iom_buf_opts {
+	size_t size;    /* sizeof(struct iom_buf_opts) */
+	uint64_t flags; /* IOM_BUF_* */
+	/*
+	 * The smallest page that will do, a power of two; 0: any.  Of larger ones those are tried
+	 * that would waste no more than an eighth of the length; this one, or the smallest that the
+	 * kernel has above it, in any case.
+	 */
+	uint64_t least_page;
+	uint64_t node;                   /* with IOM_BUF_ON_NODE; else 0 */
+	const struct iom_device *device; /* on whose NUMA node; NULL: that attached last */
+	/* NULL, or as for iom_map(); IOM_MAP_FIXED is not for buffers, so iova is 0 */
+	const struct iom_map_opts *map;
+};
+
+/*
+ * Memory for DMA: length bytes, or more where that is no multiple of the page, zeroed, and mapped
+ * for reading and writing.  It is made of the largest pages that suit the length and that there
+ * are, on the device's NUMA node, touched, and not there in a forked child.  Streams find it as
+ * they do all that is mapped, at no cost.  It belongs to the library and ends as a region of
+ * iom_map_file() does: with the last iom_unmap() of it, or iom_close().
+ *
+ * Pages are tried in this order: huge ones on the node, from large to small; the system's, on the
+ * node or wherever there are any; and if least_page forbids these, huge ones of other nodes.
+ * Where it is not the largest that suited, IOM_LOG_WARN says which ones lacked, and how to have
+ * more of them, and iom_buf_read_info() tells.  NUMA nodes are left to the kernel where the
+ * library was built without libnuma, or the device has none, or one without memory for this
+ * process.
+ *
+ * As iom_map(), and: -EINVAL (least_page; IOM_BUF_ON_NODE, node; opts->device is not attached; a
+ * fixed IOVA), -ENOMEM (no pages of least_page or more are free: the sentence says how many of
+ * each size there are), -EMFILE (IOM_BUF_SHARED, or sysfs cannot be asked for huge pages).
+ */
+int iom_buf_alloc(struct iom_domain *dom, uint64_t length, const struct iom_buf_opts *opts,
+		  struct iom_region *buf);
+
+#define IOM_NODE_UNKNOWN UINT64_MAX
+
+struct iom_buf_info {
+	size_t size;   /* in: sizeof(struct iom_buf_info) */
+	uint64_t page; /* bytes of its pages */
+	uint64_t wanted; /* the largest that suited the length; if it is more than page, there was none */
+	uint64_t node;    /* of its first page; or IOM_NODE_UNKNOWN */
+	uint64_t nearest; /* the node that it was to be on; or IOM_NODE_UNKNOWN */
+	int64_t fd;       /* with IOM_BUF_SHARED: the memfd, which is the library's; else -1 */
+};
+
+/*
+ * What a buffer is made of, into a struct of the size that the caller set; a longer one has its
+ * tail zeroed.  -EINVAL (info->size; buf is a region, but no buffer), -ENOENT (it was unmapped
+ * before), -EPERM.
+ */
+int iom_buf_read_info(const struct iom_domain *dom, const struct iom_region *buf,
+		      struct iom_buf_info *info);
+
+/* Buffers of one size, in memory of iom_buf_alloc().  One thread uses it at a time. */
+struct iom_buf_pool;
+
+/* One of them, for the caller to keep by value. */
+struct iom_buf {
+	void *va;
+	iom_iova_t iova;
+};
+
+/*
+ * Open a pool of n buffers of length bytes; opts are of the memory for all of them.  A buffer
+ * begins at a multiple of the power of two next to length, but of no more than the system's page,
+ * and crosses no page of this size if it is no longer.  The pool ends with iom_buf_pool_close()
+ * or iom_close(); its memory with iom_unmap_all(), too, after which nothing may be taken from it.
+ *
+ * -EINVAL (length 0, n 0, their product), and as iom_buf_alloc().
+ */
+int iom_buf_pool_open(struct iom_domain *dom, uint64_t length, uint64_t n,
+		      const struct iom_buf_opts *opts, struct iom_buf_pool **pool);
+
+/*
+ * Close a pool: its buffers are dead, those too that were not put back (the log says how many).
+ * NULL is ignored.
+ */
+void iom_buf_pool_close(struct iom_buf_pool *pool);
+
+/*
+ * Take a buffer; that which was put back last comes first, with what was in it.  No system call;
+ * but with IOM_OPEN_STRICT each is mapped when it is taken and unmapped when it is put back.
+ *
+ * -EAGAIN (all are taken), -EPERM; with IOM_OPEN_STRICT as iom_map().  No sentence.
+ */
+int iom_buf_get(struct iom_buf_pool *pool, struct iom_buf *buf);
+
+/*
+ * Put it back.  -EINVAL (none of this pool, or it was put back before), -EIO (strict), -EPERM.  No
+ * sentence.
+ */
+int iom_buf_put(struct iom_buf_pool *pool, const struct iom_buf *buf);
+
+/* ---- Debugging -------------------------------------------------------------------------------- */
+
+/*
+ * IOM_OPEN_STRICT makes a device's stray access fault at once, in place of reaching whatever comes
+ * next to a buffer or after it:
+ *
+ *	- every automatic IOVA is a fresh one, not used before in this domain, until all are used up;
+ *	- on both sides of a mapping at least a page of IOVAs stays free;
+ *	- iom_dma_map() keeps nothing mapped of declared memory: it is unmapped by iom_dma_unmap();
+ *	- iom_close() tells the log (IOM_LOG_WARN) of each mapping and buffer that was still there.
+ *
+ * Fixed IOVAs are where the caller wants them.  What the library chooses differs, and nothing
+ * else: a map for which there is only room that was used before, or without a gap, has that, and
+ * iom_close() tells how often.  It costs a kernel call or two for each iom_dma_map() of declared
+ * memory, which IOM_NOWAIT therefore refuses, as it does for all other memory.
+ */
+
+enum iom_what_state {
+	IOM_WHAT_UNKNOWN = 0, /* in an aperture, and nothing is known to have been there */
+	IOM_WHAT_MAPPED,
+	IOM_WHAT_CHANGING,    /* a thread is mapping or unmapping it */
+	IOM_WHAT_QUARANTINED, /* see iom_unmap() */
+	IOM_WHAT_UNMAPPED,    /* and was mapped before */
+	IOM_WHAT_BESIDE, /* nothing, but near to what is, or was, mapped: less than 1 MiB away */
+	IOM_WHAT_OUTSIDE /* in no aperture of the domain */
+};
+
+/* What is, or was, at an IOVA. */
+struct iom_what {
+	size_t size;              /* in: sizeof(struct iom_what) */
+	uint64_t state;           /* enum iom_what_state */
+	struct iom_region region; /* that is meant; all zeros if there is none */
+	uint64_t offset;          /* of the IOVA in it, modulo 2^64 where it is beside */
+	uint64_t age;             /* IOM_WHAT_UNMAPPED: nanoseconds since; else 0 */
+	char text[256];           /* "unmapped 2.1 ms ago: 0x7f... + 0x40 of ...", for a person */
+};
+
+/*
+ * Tell what an IOVA is or was, such as that of a fault in the kernel's log; of what was unmapped,
+ * the last that had it, as far back as iom_open_opts.history goes.  Into a struct of the size
+ * that the caller set; a longer one has its tail zeroed.
+ *
+ * -EINVAL (what->size), -EPERM.
+ */
+int iom_whatis(const struct iom_domain *dom, iom_iova_t iova, struct iom_what *what);
 
 /* ---- The I/O path: no lock, no system call, no sentence ---------------------------------------- */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 #include "topology.h"
 #include "view.h"
 
-#define ATTACH_OPTS_FIRST sizeof(struct iom_attach_opts)
+/* What the first release of struct iom_attach_opts had. */
+#define ATTACH_OPTS_FIRST offsetof(struct iom_attach_opts, flags)
 
 /* Write down why a backend was taken or passed over; without memory, do without. */
 static void note_reason(struct iom_domain *dom, const char *backend, const char *reason)
@@ -56,6 +58,10 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 	if (!backend)
 		return NULL;
 	*backend = (struct iom_backend){ .ops = ops, .sys = dom->sys, .log = &dom->log };
+	if (dom->adopted.on) {
+		backend->adopted = &dom->adopted.fds;
+		backend->shared = true;
+	}
 	if (ops->wants_aperture)
 		backend->plan = iom_plan(dom->sys, &dom->expected);
 	backend->priv = calloc(1, ops->priv_size);
@@ -271,6 +277,29 @@ static int read_reach(const struct iom_attach_opts *opts, uint64_t *reach)
 	return 0;
 }
 
+/* A descriptor of the device that somebody else has opened. */
+static int borrow(const struct iom_domain *dom, const struct iom_attach_opts *opts,
+		  struct iom_backend_device *dev)
+{
+	if (opts->flags & ~(uint64_t)IOM_ATTACH_FD)
+		return iom_error(-EINVAL, "unknown flags 0x%" PRIx64,
+				 opts->flags & ~(uint64_t)IOM_ATTACH_FD);
+	if (!opts->flags) {
+		if (opts->fd)
+			return iom_error(-EINVAL, "opts.fd is set, but IOM_ATTACH_FD is not");
+		return 0;
+	}
+	if (opts->fd < 0 || opts->fd > INT_MAX)
+		return iom_error(-EINVAL, "opts.fd is %" PRId64 ", no descriptor", opts->fd);
+	if (!dom->adopted.on)
+		return iom_error(-EINVAL, "a device that somebody else has opened translates "
+					  "through his address space: adopt that "
+					  "(iom_open_opts.adopt)");
+	dev->fd = (int)opts->fd;
+	dev->borrowed = true;
+	return 0;
+}
+
 int iom_attach(struct iom_domain *dom, const char *address, const struct iom_attach_opts *callers,
 	       struct iom_device **dev)
 {
@@ -295,6 +324,8 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
 	ret = iom_pci_address(address, d->base.address);
 	if (!ret)
 		ret = read_reach(&opts, &d->reach);
+	if (!ret)
+		ret = borrow(dom, &opts, &d->base);
 	if (!ret) {
 		iom_topology_hold(dom);
 		(void)iom_cache_trim(dom);

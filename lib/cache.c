@@ -500,6 +500,8 @@ static int find(struct iom_domain *dom, uintptr_t va, uint64_t *length, struct i
 			break;
 		if (ask->flags & ~mem->flags)
 			return -EFAULT;
+		if (dom->strict.on)
+			break;
 		*granule = granule_at(cache, unit);
 		if (*granule && (*granule)->span.start > unit)
 			*granule = NULL;

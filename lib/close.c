@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdlib.h>
 
+#include "buf.h"
 #include "domain.h"
 #include "error.h"
 #include "map.h"
@@ -43,6 +44,7 @@ static void free_domain(struct iom_domain *dom)
 {
 	iom_cache_destroy(dom);
 	close_vmas(dom);
+	iom_buf_pools_free(dom);
 	free_files(dom);
 	iom_requests_free(dom);
 	iom_aperture_free(&dom->reported);
@@ -56,6 +58,8 @@ static void free_domain(struct iom_domain *dom)
 	pthread_cond_destroy(&dom->settled);
 	pthread_mutex_destroy(&dom->table);
 	pthread_rwlock_destroy(&dom->topology);
+	iom_adopt_free(dom);
+	iom_history_free(dom);
 	free(dom->reasons);
 	free(dom->refusal);
 	free(dom->narrow);
@@ -73,6 +77,7 @@ void iom_close(struct iom_domain *dom)
 		forget(dom);
 		return;
 	}
+	iom_strict_report(dom);
 	iom_error_keep(&kept);
 	iom_topology_hold(dom);
 	for (dev = dom->devices; dev; dev = dev->next)

@@ -9,14 +9,17 @@
 #include <stdint.h>
 
 #include "backends/backend.h"
+#include "adopt.h"
 #include "aperture.h"
 #include "cache.h"
+#include "history.h"
 #include "libiommu.h"
 #include "log.h"
 #include "placement.h"
 #include "pool.h"
 #include "radix.h"
 #include "space.h"
+#include "strict.h"
 #include "sys.h"
 
 /* The page that holds the word which a forked child finds zeroed. */
@@ -40,6 +43,7 @@ struct iom_domain {
 	struct iom_backend_plan expected;              /* by the caller */
 	const struct iom_backend_ops *const *backends; /* those to choose from */
 	const struct iom_backend_ops *forced;          /* NULL: any of them */
+	struct iom_adopted adopted;
 
 	/* Atomic: read without a lock, set by attach and detach. */
 	const struct iom_backend_ops *chosen; /* NULL until an attach has succeeded */
@@ -60,14 +64,14 @@ struct iom_domain {
 	struct iom_aperture_set apertures; /* these, and requested ones cut out of them */
 	struct iom_aperture_set automatic; /* less what PCI functions and bridges decode */
 	struct iom_alike alike;            /* these, if they are alike, up to reach */
-	bool is_plain;                     /* no granule, and what the short way knows of */
-	uint64_t least;                    /* the smallest page behind memory, where that counts */
-	uint64_t entry_limit;              /* the kernel's maps at once; UINT64_MAX: any number */
-	uint64_t coarsest;                 /* unit of an aperture */
-	uint64_t reach;                    /* of the narrowest device */
-	char *reasons;                     /* why backends were taken or passed over, or NULL */
-	char *refusal; /* what the last attach that failed left to say, or NULL */
-	char *narrow;  /* why there is no further aperture, or NULL: it was not tried */
+	bool is_plain;        /* no granule, none noted, and what the short way knows */
+	uint64_t least;       /* the smallest page behind memory, where that counts */
+	uint64_t entry_limit; /* the kernel's maps at once; UINT64_MAX: any number */
+	uint64_t coarsest;    /* unit of an aperture */
+	uint64_t reach;       /* of the narrowest device */
+	char *reasons;        /* why backends were taken or passed over, or NULL */
+	char *refusal;        /* what the last attach that failed left to say, or NULL */
+	char *narrow;         /* why there is no further aperture, or NULL: it was not tried */
 
 	/* table: taken inside topology, never across a kernel call.  It covers what follows. */
 	pthread_mutex_t table;
@@ -82,6 +86,9 @@ struct iom_domain {
 	uint64_t batches;  /* that have mappings */
 	/* the kernel's own mappings, as far as we know; what is being changed or quarantined counts */
 	uint64_t entries, quarantined_entries;
+	struct iom_history history;
+	struct iom_strict strict;
+	struct iom_buf_pool *pools;
 
 	struct iom_cache cache; /* with a lock of its own */
 
@@ -89,7 +96,7 @@ struct iom_domain {
 	uint64_t kernel_maps, kernel_unmaps;
 };
 
-/* iom_open() with another table of system calls and another list of backends: for tests. */
+/* iom_open() with another table of system calls, or another list of backends: for tests and simulate/. */
 int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *opts,
 		  const struct iom_sys *sys, const struct iom_backend_ops *const *backends);
 

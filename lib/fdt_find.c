@@ -143,6 +143,8 @@ static int find_host(const struct iom_tree *tree, unsigned int segment, unsigned
 		if (claim(taken, said, number) == segment && found < 0)
 			found = offset;
 	}
+	if (!n)
+		return iom_error(-ENODEV, "%s has no PCI host bridge", tree->name);
 	if (found < 0)
 		return iom_error(-ENODEV,
 				 "none of the %u PCI host bridges in %s is that of segment %04x", n,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "domain.h"
 #include "error.h"
 #include "map.h"
@@ -63,7 +64,10 @@ void iom_file_release(struct iom_domain *dom, struct iom_file *file)
 {
 	if (--file->parts)
 		return;
-	dom->sys->free_pages(dom->sys->ctx, file->va, file->length);
+	if (file->buf)
+		iom_buf_release(dom, file);
+	else
+		dom->sys->free_pages(dom->sys->ctx, file->va, file->length);
 	free(file);
 }
 

@@ -5,6 +5,8 @@ noinst_LTLIBRARIES += libiommu-core.la
 libiommu_core_la_CPPFLAGS = -include %D%/exports.h $(internal_cppflags)
 libiommu_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 libiommu_core_la_SOURCES = \
+	%D%/adopt.c \
+	%D%/adopt.h \
 	%D%/aperture.c \
 	%D%/aperture.h \
 	%D%/attach.c \
@@ -12,6 +14,9 @@ libiommu_core_la_SOURCES = \
 	%D%/batch.h \
 	%D%/binding.c \
 	%D%/binding.h \
+	%D%/buf.c \
+	%D%/buf.h \
+	%D%/buf_pool.c \
 	%D%/cache.c \
 	%D%/cache.h \
 	%D%/close.c \
@@ -22,6 +27,10 @@ libiommu_core_la_SOURCES = \
 	%D%/exports.h \
 	%D%/fdt_live.c \
 	%D%/file.c \
+	%D%/history.c \
+	%D%/history.h \
+	%D%/huge.c \
+	%D%/huge.h \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/map.c \
@@ -66,8 +75,12 @@ libiommu_core_la_SOURCES = \
 	%D%/space_node.h \
 	%D%/stream.c \
 	%D%/stream.h \
+	%D%/strict.c \
+	%D%/strict.h \
 	%D%/sys.c \
 	%D%/sys.h \
+	%D%/sys_buf.c \
+	%D%/sys_buf.h \
 	%D%/sys_file.c \
 	%D%/sys_file.h \
 	%D%/sys_vma.c \
@@ -91,18 +104,26 @@ libiommu_core_la_SOURCES = \
 	%D%/view.c \
 	%D%/view.h
 
+libiommu_core_la_LIBADD = $(NUMA_LIBS)
+
 # Flattened device trees need libfdt.
 if HAVE_LIBFDT
 libiommu_core_la_SOURCES += %D%/fdt_blob.c %D%/fdt_blob.h %D%/fdt_find.c
-libiommu_core_la_LIBADD = $(FDT_LIBS)
+libiommu_core_la_LIBADD += $(FDT_LIBS)
 else
 libiommu_core_la_SOURCES += %D%/fdt_none.c
 endif
 
+# What has it speak to the real kernel, and not to the simulated one.
+noinst_LTLIBRARIES += libiommu-real.la
+libiommu_real_la_CPPFLAGS = $(libiommu_core_la_CPPFLAGS)
+libiommu_real_la_CFLAGS = $(libiommu_core_la_CFLAGS)
+libiommu_real_la_SOURCES = %D%/real.c
+
 # The product: the same objects behind the symbol map.
 lib_LTLIBRARIES += libiommu.la
 libiommu_la_SOURCES =
-libiommu_la_LIBADD = libiommu-core.la
+libiommu_la_LIBADD = libiommu-real.la libiommu-core.la
 libiommu_la_LDFLAGS = $(AM_LDFLAGS) $(LIB_LDFLAGS) -version-info 0:0:0 \
 	-Wl,--version-script=$(srcdir)/%D%/libiommu.map
 EXTRA_libiommu_la_DEPENDENCIES = %D%/libiommu.map

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "adopt.h"
 #include "error.h"
 #include "map_steps.h"
 #include "pieces.h"
@@ -50,7 +51,16 @@ static int map_in_kernel(struct iom_domain *dom, struct iom_map_request *rq)
 	return 0;
 }
 
-static int map(struct iom_domain *dom, struct iom_map_request *rq)
+/* Of an address space that others map in: the kernel refused an IOVA that the library chose. */
+static int avoid(struct iom_domain *dom, const struct iom_map_request *rq, unsigned int tries)
+{
+	const uint64_t count = rq->wrong->length >> IOM_UNIT_SHIFT;
+
+	return iom_adopt_avoid(dom, rq->wrong->iova >> IOM_UNIT_SHIFT, count, tries);
+}
+
+/* -EAGAIN: there was something of somebody else's, which is avoided from now on. */
+static int map_once(struct iom_domain *dom, struct iom_map_request *rq, unsigned int tries)
 {
 	int ret;
 
@@ -65,9 +75,62 @@ static int map(struct iom_domain *dom, struct iom_map_request *rq)
 		iom_map_give_up(dom, rq);
 	else
 		iom_map_publish(dom, rq);
+	if (ret == -EEXIST && !(rq->flags & IOM_MAP_FIXED)) {
+		ret = avoid(dom, rq, tries);
+		ret = ret < 0 ? ret : -EAGAIN;
+	}
 	iom_tell_settled(dom);
 	pthread_mutex_unlock(&dom->table);
 	return ret;
+}
+
+static bool forget_avoided(struct iom_domain *dom)
+{
+	bool any;
+
+	pthread_mutex_lock(&dom->table);
+	any = iom_adopt_forget(dom, 0, IOM_SPACE_END);
+	pthread_mutex_unlock(&dom->table);
+	return any;
+}
+
+/*
+ * Where others map, too, one place after another, and when there is none left, once more with those
+ * that may be free again by now.
+ */
+static int map_beside_others(struct iom_domain *dom, struct iom_map_request *rq)
+{
+	const struct iom_progress progress = rq->progress;
+	unsigned int tries = 0, round = 0;
+	struct iom_kept_error before;
+	int ret;
+
+	iom_error_keep(&before);
+	do {
+		rq->progress = progress;
+		ret = map_once(dom, rq, tries++);
+		if (ret == -ENOSPC && !round && forget_avoided(dom)) {
+			tries = 0;
+			round++;
+			ret = -EAGAIN;
+		}
+	} while (ret == -EAGAIN && tries < IOM_ADOPT_TRIES);
+	if (!ret && (tries > 1 || round))
+		iom_error_restore(&before);
+	if (ret == -ENOSPC && round)
+		iom_error_append("; others have mapped there: name ranges of IOVAs that are ours "
+				 "(iom_adopt_opts)");
+	if (ret == -EAGAIN)
+		ret = iom_error(-ENOSPC,
+				"others have mapped something at each of the %u places that were "
+				"tried; name ranges of IOVAs that are ours (iom_adopt_opts)",
+				tries);
+	return ret;
+}
+
+static int map(struct iom_domain *dom, struct iom_map_request *rq)
+{
+	return dom->backend->shared ? map_beside_others(dom, rq) : map_once(dom, rq, 0);
 }
 
 /* Whether a backend that makes apertures would make one for this memory. */

@@ -45,13 +45,14 @@ struct iom_map_request {
 };
 
 /*
- * A file that the library mapped into the process.  It stays until all of its parts are unmapped:
+ * A file that the library mapped into the process, or a buffer.  It stays until all of its parts are unmapped:
  * a part of a file of huge pages could not be taken out of the process.
  */
 struct iom_file {
 	void *va;
 	uint64_t length;
-	unsigned int parts; /* spans that stand for it, and one while it is being mapped */
+	unsigned int parts;       /* spans that stand for it, and one while it is being mapped */
+	struct iom_buf_info *buf; /* what a buffer is made of; NULL: it is the caller's file */
 };
 
 /* One part less.  The table lock is held. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "adopt.h"
 #include "batch.h"
 #include "error.h"
 #include "map_steps.h"
@@ -68,7 +69,7 @@ int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, 
 				 : "");
 }
 
-static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_request *rq,
+static int choose_anywhere(struct iom_domain *dom, const struct iom_map_request *rq,
 			   const struct iom_map_run *run, uint64_t *start)
 {
 	const struct iom_place place = {
@@ -79,6 +80,8 @@ static int choose_anywhere(const struct iom_domain *dom, const struct iom_map_re
 		.limit = rq->limit,
 	};
 
+	if (dom->strict.on)
+		return iom_strict_choose(dom, &place, run->backing, start);
 	return iom_map_choose(dom, &place, run->backing, start);
 }
 
@@ -89,13 +92,16 @@ static const char *what_is(const struct iom_map_request *rq, const struct iom_sp
 	return span->state == IOM_SPAN_QUARANTINED ? "quarantined already" : "mapped already";
 }
 
-static int choose_fixed(const struct iom_domain *dom, const struct iom_map_request *rq,
+static int choose_fixed(struct iom_domain *dom, const struct iom_map_request *rq,
 			const struct iom_map_run *run, uint64_t *start)
 {
 	uint64_t first = run->iova >> IOM_UNIT_SHIFT;
 	uint64_t end = first + (run->length >> IOM_UNIT_SHIFT);
 	const struct iom_span *span = iom_space_at(&dom->space, first);
 
+	/* what others had may be free again: here it is the kernel that knows */
+	if (span->foreign && iom_adopt_forget(dom, first, end))
+		span = iom_space_at(&dom->space, first);
 	if (span->start < end)
 		return iom_error(-EEXIST, "IOVA 0x%" PRIx64 " to 0x%" PRIx64 " is %s",
 				 iom_span_iova(span),
@@ -137,7 +143,7 @@ static int place(struct iom_domain *dom, const struct iom_map_request *rq, size_
 		.start = start,
 		.end = start + (run->length >> IOM_UNIT_SHIFT),
 		.va = run->va,
-		.flags = rq->flags,
+		.flags = rq->flags | dom->history.mark,
 		.backing = run->even ? run->backing : 0,
 		.cut = rq->streamed ? 0 : cut_of(dom, start << IOM_UNIT_SHIFT),
 		.only = rq->only,

@@ -13,7 +13,7 @@
 #define VA_BITS 57
 
 /* What the first release of struct iom_open_opts had. */
-#define OPEN_OPTS_FIRST sizeof(struct iom_open_opts)
+#define OPEN_OPTS_FIRST offsetof(struct iom_open_opts, flags)
 
 #define TEXT(x) #x
 #define DOTTED(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
@@ -149,6 +149,12 @@ int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
 		ret = read_granule(&opts, &d->granule);
 	if (!ret)
 		ret = read_expected(&opts, &d->expected);
+	if (!ret)
+		ret = iom_strict_init(d, &opts);
+	if (!ret)
+		ret = iom_history_init(d, &opts);
+	if (!ret)
+		ret = iom_adopt_init(d, opts.adopt);
 	if (ret < 0)
 		goto fail;
 	ret = init_tables(d);
@@ -159,11 +165,8 @@ int iom_open_with(struct iom_domain **dom, const struct iom_open_opts *callers,
 	return 0;
 
 fail:
+	iom_adopt_free(d);
+	iom_history_free(d);
 	free(d);
 	return iom_error_prefix(ret, "open: ");
-}
-
-int iom_open(struct iom_domain **dom, const struct iom_open_opts *opts)
-{
-	return iom_open_with(dom, opts, &iom_sys_linux, iom_backends);
 }

@@ -42,6 +42,7 @@ struct iom_span {
 	enum iom_span_state state : 8;
 	bool only;     /* for one device: it need not be in reach of the others */
 	bool streamed; /* a stream's, which the caller does not know */
+	bool foreign;  /* a hole in an aperture, because somebody else has mapped something there */
 };
 
 #define IOM_SPACE_FANOUT 31 /* entries of a node; see find() */

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "sys_buf.h"
 #include "sys_file.h"
 
 #ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
@@ -142,6 +144,15 @@ static int linux_populate(void *ctx, uintptr_t va, uint64_t length)
 	return answer(ret, before);
 }
 
+static uint64_t linux_now(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + 1;
+}
+
 const struct iom_sys iom_sys_linux = {
 	.open = linux_open,
 	.close = linux_close,
@@ -154,8 +165,13 @@ const struct iom_sys iom_sys_linux = {
 	.map_file = iom_sys_linux_map_file,
 	.free_pages = linux_free_pages,
 	.populate = linux_populate,
+	.now = linux_now,
 	.open_vmas = iom_sys_linux_open_vmas,
 	.find_vma = iom_sys_linux_find_vma,
+	.alloc_buf = iom_sys_linux_alloc_buf,
+	.free_buf = iom_sys_linux_free_buf,
+	.node_of = iom_sys_linux_node_of,
+	.binds = IOM_SYS_BINDS,
 };
 
 int iom_sys_open(const struct iom_sys *sys, const char *path, int flags)

@@ -30,6 +30,16 @@ struct iom_file_part {
 	uint64_t align; /* a power of two, no less than a page of the file's */
 };
 
+/* Memory for DMA, and where it is to be. */
+struct iom_buf_want {
+	size_t length;  /* of whole pages */
+	uint64_t page;  /* of hugetlb; 0: the system's */
+	uint64_t align; /* a power of two, no less than a page */
+	int node;       /* NUMA node, or -1: anywhere */
+	bool strictly;  /* there, or not at all */
+	bool shared;    /* a memfd */
+};
+
 /* A mapping of the process: [start, end), and the size of the pages behind it. */
 struct iom_vma {
 	uint64_t start, end, page_size;
@@ -63,10 +73,23 @@ struct iom_sys {
 	void (*free_pages)(void *ctx, void *pages, size_t length);
 	/* Fault in memory for writing, as a first touch does; -EINVAL: before Linux 5.14. */
 	int (*populate)(void *ctx, uintptr_t va, uint64_t length);
+	/* Nanoseconds of a clock that never stands still or goes back; not 0. */
+	uint64_t (*now)(void *ctx);
 	/* A descriptor that makes find_vma cheap while it is open; -EOPNOTSUPP: none does. */
 	int (*open_vmas)(void *ctx);
 	/* The mapping that addr lies in, or -ENOENT.  fd: the descriptor, or negative. */
 	int (*find_vma)(void *ctx, int fd, uint64_t addr, struct iom_vma *vma);
+	/*
+	 * Zeroed memory, not there in a forked child, touched if its pages are huge; *fd is the
+	 * memfd, or -1.  -ENOMEM: too few such pages are free; -EINVAL: there are none of this size;
+	 * -ENXIO: there is no such node, or none of its memory is for this process.
+	 */
+	int (*alloc_buf)(void *ctx, const struct iom_buf_want *want, void **pages, int *fd);
+	/* Its end, and its memfd's. */
+	void (*free_buf)(void *ctx, void *pages, size_t length, int fd);
+	/* The NUMA node of the page at va, which was touched. */
+	int (*node_of)(void *ctx, const void *va);
+	bool binds; /* alloc_buf knows nodes */
 };
 
 /* The real one. */

@@ -105,6 +105,18 @@ int iom_sysfs_driver(const struct iom_sys *sys, const char *address, char *drive
 	return ret < 0 ? iom_sysfs_error(path, ret) : 0;
 }
 
+int iom_sysfs_node(const struct iom_sys *sys, const char *address)
+{
+	char path[128], text[32];
+	long node;
+
+	snprintf(path, sizeof(path), DEVICES "%s/numa_node", address);
+	if (iom_sys_read_text(sys, path, text, sizeof(text)) <= 0)
+		return -1;
+	node = strtol(text, NULL, 10);
+	return node < 0 || node > INT16_MAX ? -1 : (int)node;
+}
+
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group)
 {
 	char path[128], name[32], *end;

@@ -32,6 +32,9 @@ typedef int iom_sysfs_range_fn(void *arg, uint64_t start, uint64_t last);
 int iom_sysfs_pci_memory(const struct iom_sys *sys, iom_sysfs_range_fn *range, void *arg,
 			 bool *all);
 
+/* The NUMA node that a function is on; -1: none, or not to be read. */
+int iom_sysfs_node(const struct iom_sys *sys, const char *address);
+
 /* Its IOMMU group; -ENODEV, with a sentence, if no IOMMU covers it. */
 int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int *group);
 

@@ -83,13 +83,3 @@ int iom_tree_read_on(const struct iom_sys *sys, const char *address,
 	iom_options_fill(info, &ours, sizeof(ours));
 	return 0;
 }
-
-int iom_tree_read(const char *address, const struct iom_tree_opts *opts, struct iom_tree_info *info)
-{
-	return iom_tree_read_on(&iom_sys_linux, address, opts, info);
-}
-
-int iom_tree_explain(const char *address, const struct iom_tree_opts *opts, char *buf, size_t n)
-{
-	return iom_tree_explain_on(&iom_sys_linux, address, opts, buf, n);
-}

@@ -59,12 +59,25 @@ static inline void count_out(struct iom_domain *dom, struct iom_span *span)
 	dom->streamed -= span->streamed;
 }
 
+/* What has no address to be found by, or is noted when it goes. */
+#define ODD (IOM_MAP_ALIAS | IOM_SPAN_NOTED)
+
+static __attribute__((noinline)) void withdraw_odd(struct iom_domain *dom, struct iom_span *span)
+{
+	if (!(span->flags & IOM_MAP_ALIAS))
+		iom_radix_withdraw_one(&dom->by_va, span->va, iom_span_length(span));
+	if (span->flags & IOM_SPAN_NOTED)
+		iom_history_note(dom, span);
+}
+
 void iom_span_withdraw(struct iom_domain *dom, struct iom_span *span)
 {
 	uint64_t length = iom_span_length(span);
 
-	if (!(span->flags & IOM_MAP_ALIAS))
+	if (!(span->flags & ODD))
 		iom_radix_withdraw_one(&dom->by_va, span->va, length);
+	else
+		withdraw_odd(dom, span);
 	iom_radix_withdraw_one(&dom->by_iova, iom_span_iova(span), length);
 	count_out(dom, span);
 }
@@ -117,7 +130,7 @@ static inline void end(struct iom_domain *dom, struct iom_span *span, const stru
 static inline void begin(struct iom_domain *dom, struct iom_span *span, struct iom_slots *slots)
 {
 	*slots = (struct iom_slots){ NULL, NULL };
-	if (!(span->flags & IOM_MAP_ALIAS) &&
+	if (!(span->flags & ODD) &&
 	    iom_slots_find(dom, span->va, iom_span_iova(span), iom_span_length(span), slots)) {
 		iom_slots_withdraw(slots);
 		count_out(dom, span);
@@ -170,10 +183,12 @@ static int cut_error(const struct iom_domain *dom, const struct iom_span *span)
 				 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
 				 "; without an unmap_granule only whole mappings can be unmapped",
 				 iova, last);
-	return iom_error(-EINVAL,
-			 "it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
-			 " where it is no multiple of the unmap_granule",
-			 iova, last);
+	return iom_error(
+		-EINVAL,
+		"it would cut the mapping at IOVA 0x%" PRIx64 " to 0x%" PRIx64
+		" where it is no multiple of the unmap_granule, or of its aperture's page if "
+		"that is larger",
+		iova, last);
 }
 
 /* ---- A range ------------------------------------------------------------------------------- */
@@ -405,7 +420,7 @@ static int kernel_unmap_all(struct iom_domain *dom)
 	const struct iom_backend_ops *ops = dom->backend->ops;
 	int ret;
 
-	if (!ops->can_unmap_all(dom->backend))
+	if (dom->backend->shared || !ops->can_unmap_all(dom->backend))
 		return -EOPNOTSUPP;
 	__atomic_fetch_add(&dom->kernel_unmaps, 1, __ATOMIC_RELAXED);
 	ret = ops->unmap_all(dom->backend, dom->mapped_bytes,

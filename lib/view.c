@@ -64,6 +64,8 @@ int iom_view_read(const struct iom_domain *dom, const struct iom_device *devices
 	if (!ret && !view->reported.n)
 		ret = iom_error(-EIO, "the kernel reports no IOVA range that can be mapped");
 	if (!ret)
+		ret = iom_adopt_limit(dom, &view->reported);
+	if (!ret)
 		ret = iom_aperture_copy(&view->reported, &view->apertures);
 	if (!ret)
 		ret = iom_requests_apply(dom, view);
@@ -189,7 +191,7 @@ int iom_view_commit(struct iom_domain *dom, struct iom_view *view)
 	dom->reach = view->reach;
 	dom->coarsest = view->coarsest;
 	iom_alike_prepare(&dom->automatic, dom->reach, &dom->alike);
-	dom->is_plain = !dom->granule &&
+	dom->is_plain = !dom->granule && !dom->history.n && !dom->backend->shared &&
 			(iom_needs_backing(dom) || !dom->backend->ops->wants_aperture);
 	looks = dom->is_plain && iom_needs_backing(dom);
 	if (looks && dom->vmas < 0)

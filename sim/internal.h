@@ -149,6 +149,7 @@ struct sim_device {
 	size_t n_resv;
 	uint64_t iommu_last;
 	unsigned int index; /* of its vfio-dev name */
+	int numa_node;      /* or -1 */
 	int holder;         /* the other process that has it bound; 0: none */
 	unsigned int opens; /* descriptors */
 	unsigned int users; /* those that may use it: not bound to an iommufd yet are not */
@@ -270,6 +271,8 @@ struct iom_sim {
 	struct sim_power power;
 	struct sim_backing *backings; /* a later one hides an earlier */
 	size_t n_backings;
+	struct sim_huge *huge; /* see sim_huge.c */
+	struct sim_buf *bufs;
 	uint64_t ram;
 	uint64_t hugepage_size, n_hugepages;
 	unsigned int quirks[IOM_SIM_QUIRKS]; /* how many more times each applies */
@@ -450,6 +453,16 @@ int iom_sim_emulated_check(uint64_t start, uint64_t last, bool write);
 size_t iom_sim_emulated_copy(uint64_t vaddr, void *to, const void *from, size_t n);
 /* How the memory at an address is backed, as the machine's kernel would say it. */
 int iom_sim_find_vma(const struct iom_sim *sim, uint64_t addr, struct iom_vma *vma);
+/* iom_sim_set_backing() in a call, and its end. */
+int iom_sim_add_backing(struct iom_sim *sim, uintptr_t va, uint64_t length, uint64_t page_size);
+void iom_sim_remove_backing(struct iom_sim *sim, uintptr_t va);
+
+/* The functions of the table (sim_huge.c); and the end of the machine. */
+int iom_sim_alloc_buf(struct iom_sim *sim, const struct iom_buf_want *want, void **pages, int *fd);
+void iom_sim_free_buf(struct iom_sim *sim, void *pages, size_t length, int fd);
+int iom_sim_node_of(const struct iom_sim *sim, const void *va);
+void iom_sim_huge_free(struct iom_sim *sim);
+
 /* The real alloc_pages(), at a multiple of the machine's page. */
 int iom_sim_alloc_pages(const struct iom_sim *sim, size_t length, void **pages);
 /* What the ioctl functions do with a bad pointer: -EFAULT. */

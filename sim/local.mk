@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# The simulated kernel behind lib/sys.h.
-check_LTLIBRARIES += %D%/libiommu-sim.la
+# The simulated kernel behind lib/sys.h: for tests, and for simulate/, which is installed.
+noinst_LTLIBRARIES += %D%/libiommu-sim.la
 %C%_libiommu_sim_la_SOURCES = \
 	%D%/internal.h \
 	%D%/iommufd.h \
@@ -20,6 +20,7 @@ check_LTLIBRARIES += %D%/libiommu-sim.la
 	%D%/sim_fault.c \
 	%D%/sim_files.c \
 	%D%/sim_fs.c \
+	%D%/sim_huge.c \
 	%D%/sim_info.c \
 	%D%/sim_ioas.c \
 	%D%/sim_iommufd.c \

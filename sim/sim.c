@@ -253,6 +253,7 @@ static int add_device(struct iom_sim *sim, const struct iom_sim_device *from)
 	device->device_id = from->device_id;
 	device->class_code = from->class_code;
 	device->no_reset = from->no_reset;
+	device->numa_node = -1;
 	device->iommu_last = from->iommu_bits ? UINT64_MAX >> (64 - from->iommu_bits) : sim->last;
 	if (sim->first_stage_only && device->iommu_last > sim->last)
 		device->iommu_last = sim->last;

@@ -21,6 +21,8 @@
  * the device reaches that file.
  *
  * The machine and its kernel are described by a struct iom_sim_config, or changed while they run.
+ * Installed as <libiommu/sim.h>, for programs that are linked with libiommu-sim; what it declares
+ * may change with each version.
  *
  * All functions are thread-safe, except that iom_sim_destroy() must not race any other.  Those that
  * return int return 0 or a count, or a negative errno.  Descriptors are numbers that no real kernel
@@ -34,6 +36,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct iom_sys;
 struct iom_sim;
@@ -174,6 +180,17 @@ int iom_sim_path_error(struct iom_sim *sim, const char *path, int error);
  */
 int iom_sim_set_backing(struct iom_sim *sim, const void *va, uint64_t length, uint64_t page_size);
 
+/* The NUMA node that sysfs says the device is on; -1, as at the beginning: none.  -ENOENT. */
+int iom_sim_set_numa_node(struct iom_sim *sim, const char *address, int node);
+
+/*
+ * So many huge pages of this size are on that node from now on, and sysfs shows them; for alloc_buf
+ * only, whose memory then counts as of such pages.  A buffer's are all of one node.  -EINVAL (page is no
+ * power of two, or no more than the machine's; node), -EBUSY (more are in use), -ENOMEM.
+ */
+int iom_sim_set_hugepages(struct iom_sim *sim, uint64_t page, int node, uint64_t n);
+uint64_t iom_sim_free_hugepages(struct iom_sim *sim, uint64_t page, int node);
+
 /* ---- The device side ------------------------------------------------------------------------ */
 
 /*
@@ -228,7 +245,9 @@ enum iom_sim_call {
 	IOM_SIM_MAP_FILE,
 	IOM_SIM_POPULATE,
 	IOM_SIM_FIND_VMA,
-	IOM_SIM_FREE_PAGES, /* cannot fail, and is in no total of calls that can */
+	IOM_SIM_ALLOC_BUF,
+	IOM_SIM_NODE_OF,
+	IOM_SIM_FREE_PAGES, /* and free_buf: cannot fail, and is in no total of calls that can */
 	IOM_SIM_CALLS
 };
 
@@ -310,7 +329,7 @@ unsigned int iom_sim_open_fds(struct iom_sim *sim);
 uint64_t iom_sim_mapped_bytes(struct iom_sim *sim);    /* of all containers and IOASes */
 uint64_t iom_sim_locked_bytes(struct iom_sim *sim);    /* counted against RLIMIT_MEMLOCK */
 uint64_t iom_sim_pinned_bytes(struct iom_sim *sim);    /* by iommufd, counted or not */
-uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages and map_file */
+uint64_t iom_sim_allocated_bytes(struct iom_sim *sim); /* from alloc_pages, map_file, alloc_buf */
 
 /* ---- POWER ---------------------------------------------------------------------------------- */
 
@@ -355,5 +374,26 @@ void iom_sim_spapr_freezes(struct iom_sim *sim, bool on);
  * what the host does.  -EINVAL: there is no such state; -ENODEV.
  */
 int iom_sim_spapr_set_state(struct iom_sim *sim, const char *address, int state);
+
+/* ---- libiommu on it ------------------------------------------------------------------------- */
+
+/* In libiommu-sim only. */
+
+struct iom_domain;
+struct iom_open_opts;
+
+/* iom_open() on this machine, which must outlive the domain. */
+int iom_sim_open(struct iom_sim *sim, struct iom_domain **dom, const struct iom_open_opts *opts);
+
+/*
+ * The machine that iom_open() of libiommu-sim has all its domains on: as the environment's
+ * LIBIOMMU_SIM says when it is first needed, to the end of the process.  NULL, with a sentence in
+ * iom_errmsg(): there is none such.
+ */
+struct iom_sim *iom_sim_machine(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

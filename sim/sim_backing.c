@@ -57,6 +57,24 @@ static int add(struct iom_sim *sim, const struct sim_backing *backing)
 	return 0;
 }
 
+int iom_sim_add_backing(struct iom_sim *sim, uintptr_t va, uint64_t length, uint64_t page_size)
+{
+	const struct sim_backing backing = { va, va + length, page_size };
+
+	return add(sim, &backing);
+}
+
+void iom_sim_remove_backing(struct iom_sim *sim, uintptr_t va)
+{
+	size_t i;
+
+	for (i = sim->n_backings - 1; sim->backings[i].start != va; i--)
+		;
+	sim->n_backings--;
+	for (; i < sim->n_backings; i++)
+		sim->backings[i] = sim->backings[i + 1];
+}
+
 int iom_sim_set_backing(struct iom_sim *sim, const void *va, uint64_t length, uint64_t page_size)
 {
 	const struct sim_backing backing = {

@@ -135,6 +135,18 @@ int iom_sim_hold_device(struct iom_sim *sim, const char *address, int pid, const
 	return ret;
 }
 
+int iom_sim_set_numa_node(struct iom_sim *sim, const char *address, int node)
+{
+	struct sim_device *device;
+
+	pthread_mutex_lock(&sim->lock);
+	device = iom_sim_device(sim, address);
+	if (device)
+		device->numa_node = node;
+	pthread_mutex_unlock(&sim->lock);
+	return device ? 0 : -ENOENT;
+}
+
 /* ---- Limits, parameters, paths -------------------------------------------------------------- */
 
 void iom_sim_set_memlock(struct iom_sim *sim, uint64_t bytes, bool ipc_lock)

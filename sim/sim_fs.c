@@ -43,6 +43,14 @@ static void show_class(const struct iom_sim *sim, const void *object, struct sim
 	iom_sim_print(text, "0x%06x\n", device->class_code);
 }
 
+static void show_node(const struct iom_sim *sim, const void *object, struct sim_text *text)
+{
+	const struct sim_device *device = object;
+
+	(void)sim;
+	iom_sim_print(text, "%d\n", device->numa_node);
+}
+
 static void show_uevent(const struct iom_sim *sim, const void *object, struct sim_text *text)
 {
 	const struct sim_device *device = object;
@@ -217,7 +225,7 @@ void iom_sim_fs_device(struct iom_sim *sim, struct sim_device *device)
 	iom_sim_tree_show(sim, show_class, device, "%s/class", folder);
 	iom_sim_tree_show(sim, show_uevent, device, "%s/uevent", folder);
 	iom_sim_tree_text(sim, "(null)\n", "%s/driver_override", folder);
-	iom_sim_tree_text(sim, "-1\n", "%s/numa_node", folder);
+	iom_sim_tree_show(sim, show_node, device, "%s/numa_node", folder);
 	if (!device->no_reset)
 		iom_sim_tree_text(sim, NULL, "%s/reset", folder);
 	iom_sim_tree_relative(sim, PCI, "%s/subsystem", folder);

@@ -64,6 +64,7 @@ void iom_sim_power_free(struct iom_sim *sim)
 		free(region);
 	}
 	free(sim->backings);
+	iom_sim_huge_free(sim);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */

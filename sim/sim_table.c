@@ -210,6 +210,39 @@ static int table_map_file(void *ctx, const struct iom_file_part *part, bool writ
 	return (int)iom_sim_end(sim, ret);
 }
 
+static int table_alloc_buf(void *ctx, const struct iom_buf_want *want, void **pages, int *fd)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_ALLOC_BUF, .fd = -1 };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret))
+		ret = iom_sim_alloc_buf(sim, want, pages, fd);
+	return (int)iom_sim_end(sim, ret);
+}
+
+static void table_free_buf(void *ctx, void *pages, size_t length, int fd)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_FREE_PAGES, .fd = -1 };
+	int ret;
+
+	iom_sim_begin(sim, &event, &ret);
+	iom_sim_free_buf(sim, pages, length, fd);
+	iom_sim_end(sim, 0);
+}
+
+static int table_node_of(void *ctx, const void *va)
+{
+	struct iom_sim *sim = ctx;
+	const struct iom_sim_event event = { .call = IOM_SIM_NODE_OF, .fd = -1 };
+	int ret;
+
+	if (iom_sim_begin(sim, &event, &ret))
+		ret = iom_sim_node_of(sim, va);
+	return (int)iom_sim_end(sim, ret);
+}
+
 static void table_free_pages(void *ctx, void *pages, size_t length)
 {
 	struct iom_sim *sim = ctx;
@@ -234,6 +267,13 @@ static int table_populate(void *ctx, uintptr_t va, uint64_t length)
 			      ? 0
 			      : iom_sys_linux.populate(iom_sys_linux.ctx, va, length);
 	return (int)iom_sim_end(sim, ret);
+}
+
+/* Neither a call that can fail, nor one that is told of. */
+static uint64_t table_now(void *ctx)
+{
+	(void)ctx;
+	return iom_sys_linux.now(iom_sys_linux.ctx);
 }
 
 static int table_open_vmas(void *ctx)
@@ -269,7 +309,12 @@ void iom_sim_table_init(struct iom_sim *sim)
 		.map_file = table_map_file,
 		.free_pages = table_free_pages,
 		.populate = table_populate,
+		.now = table_now,
 		.open_vmas = table_open_vmas,
 		.find_vma = table_find_vma,
+		.alloc_buf = table_alloc_buf,
+		.free_buf = table_free_buf,
+		.node_of = table_node_of,
+		.binds = true,
 	};
 }

@@ -101,6 +101,25 @@ static int attach(const struct iom_sys *sys, int fd, uint32_t ioas)
 	return iom_sys_ioctl(sys, fd, IOM_VFIO_DEVICE_ATTACH_IOMMUFD_PT, &arg);
 }
 
+/*
+ * Until it was bound, the device may have been taken from VFIO, and its number given to another.  From
+ * then on the kernel lets no driver go while the node is open.
+ */
+static int check_node(const struct iom_sys *sys, const char *address, const char *node)
+{
+	char now[IOM_VFIO_NODE_MAX] = "";
+	int ret;
+
+	ret = iom_vfio_device_node(sys, address, now);
+	if (ret < 0 && ret != -EOPNOTSUPP)
+		return ret;
+	if (strcmp(node, now) != 0)
+		return iom_error(-ENODEV,
+				 "its driver was changed meanwhile, so that %s is not its node",
+				 node);
+	return 0;
+}
+
 int iom_iommufd_open_device(struct iom_backend *backend, struct iom_backend_device *dev,
 			    int iommufd, uint32_t ioas)
 {
@@ -118,6 +137,11 @@ int iom_iommufd_open_device(struct iom_backend *backend, struct iom_backend_devi
 	if (ret) {
 		iom_sys_close(sys, fd);
 		return explain_bind(sys, dev, node, ret);
+	}
+	ret = check_node(sys, dev->address, node);
+	if (ret < 0) {
+		iom_sys_close(sys, fd);
+		return ret;
 	}
 	ret = attach(sys, fd, ioas);
 	if (ret) {

@@ -29,13 +29,37 @@ struct iommufd {
 	bool no_files; /* atomic: the kernel cannot map by descriptor (before Linux 6.13) */
 };
 
-static int open_ioas(struct iom_backend *backend, struct iommufd *u)
+/* Whether the descriptors that are given are those of an iommufd and of an IOAS in it. */
+static int adopt_ioas(const struct iom_backend *backend, struct iommufd *u)
+{
+	const struct iom_backend_adopted *adopted = backend->adopted;
+	struct iom_iommu_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = adopted->ioas };
+	int ret;
+
+	if (!adopted->ioas)
+		return iom_error(-EOPNOTSUPP, "a container is to be adopted, for no IOAS is named");
+	ret = iom_sys_ioctl(backend->sys, adopted->fd, IOM_IOMMU_IOAS_IOVA_RANGES, &arg);
+	if (ret == -ENOENT)
+		return iom_error(-EINVAL, "the iommufd, descriptor %d, has no IOAS %u", adopted->fd,
+				 adopted->ioas);
+	if (ret == -EBADF || ret == -ENOTTY || ret == -EINVAL)
+		return iom_error(-EINVAL, "descriptor %d is no iommufd: %s", adopted->fd,
+				 strerror(-ret));
+	if (ret && ret != -EMSGSIZE)
+		return iom_error(ret == -ENOMEM ? ret : -EIO,
+				 "the kernel does not tell of IOAS %u: %s", adopted->ioas,
+				 iom_error_text(ret));
+	u->fd = adopted->fd;
+	u->ioas = adopted->ioas;
+	u->ready = true;
+	return 0;
+}
+
+static int make_ioas(const struct iom_backend *backend, struct iommufd *u)
 {
 	struct iom_iommu_ioas_alloc arg = { .size = sizeof(arg) };
 	int fd, ret;
 
-	if (u->ready)
-		return 0;
 	fd = iom_sys_open(backend->sys, IOM_VFIO_IOMMUFD_NODE, O_RDWR);
 	if (fd < 0)
 		return iom_vfio_node_error(backend->sys, IOM_VFIO_IOMMUFD_NODE, fd);
@@ -51,42 +75,20 @@ static int open_ioas(struct iom_backend *backend, struct iommufd *u)
 	return 0;
 }
 
+static int open_ioas(const struct iom_backend *backend, struct iommufd *u)
+{
+	if (u->ready)
+		return 0;
+	return backend->adopted ? adopt_ioas(backend, u) : make_ioas(backend, u);
+}
+
 static void iommufd_destroy(struct iom_backend *backend)
 {
 	struct iommufd *u = backend->priv;
 
-	if (u->ready)
+	if (u->ready && !backend->adopted)
 		iom_sys_close(backend->sys, u->fd);
 	u->ready = false;
-}
-
-static int iommufd_attach(struct iom_backend *backend, struct iom_backend_device *dev)
-{
-	struct iommufd *u = backend->priv;
-	int ret;
-
-	ret = open_ioas(backend, u);
-	if (ret < 0)
-		return ret;
-	ret = iom_iommufd_open_device(backend, dev, u->fd, u->ioas);
-	if (ret < 0 && !u->users)
-		iommufd_destroy(backend);
-	if (!ret)
-		u->users++;
-	return ret;
-}
-
-/*
- * The kernel unbinds and detaches when the descriptor is closed.  It would keep what is mapped
- * beyond the last device: start anew instead, as if it did not.
- */
-static void iommufd_detach(struct iom_backend *backend, struct iom_backend_device *dev)
-{
-	struct iommufd *u = backend->priv;
-
-	iom_vfio_close_device(backend, dev);
-	if (!--u->users)
-		iommufd_destroy(backend);
 }
 
 /* Ask for the ranges until the array was large enough: they may grow between two calls. */
@@ -126,6 +128,65 @@ static int read_ranges(struct iom_backend *backend, struct iom_iommu_ioas_iova_r
 			 strerror(ret < 0 ? -ret : E2BIG));
 }
 
+/*
+ * The kernel does not tell to which IOAS a device is attached.  But an IOAS with none at all shows:
+ * it lacks not even the IOVAs for MSIs.
+ */
+static int check_attached(struct iom_backend *backend, const struct iom_backend_device *dev)
+{
+	const struct iommufd *u = backend->priv;
+	struct iom_iommu_ioas_iova_ranges arg;
+	struct iom_iommu_iova_range *found;
+	bool all;
+	int ret;
+
+	ret = iom_vfio_check_borrowed(backend->sys, dev);
+	if (!ret)
+		ret = read_ranges(backend, &arg, &found);
+	if (ret < 0)
+		return ret;
+	all = arg.num_iovas == 1 && !found[0].start && found[0].last == UINT64_MAX;
+	free(found);
+	if (all)
+		return iom_error(-EINVAL,
+				 "IOAS %u has no device: attach descriptor %d to it first "
+				 "(VFIO_DEVICE_ATTACH_IOMMUFD_PT)",
+				 u->ioas, dev->fd);
+	return 0;
+}
+
+static int iommufd_attach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct iommufd *u = backend->priv;
+	int ret;
+
+	ret = open_ioas(backend, u);
+	if (ret < 0)
+		return ret;
+	if (dev->borrowed)
+		ret = check_attached(backend, dev);
+	else
+		ret = iom_iommufd_open_device(backend, dev, u->fd, u->ioas);
+	if (ret < 0 && !u->users)
+		iommufd_destroy(backend);
+	if (!ret)
+		u->users++;
+	return ret;
+}
+
+/*
+ * The kernel unbinds and detaches when the descriptor is closed.  It would keep what is mapped
+ * beyond the last device: start anew instead, as if it did not.
+ */
+static void iommufd_detach(struct iom_backend *backend, struct iom_backend_device *dev)
+{
+	struct iommufd *u = backend->priv;
+
+	iom_vfio_close_device(backend, dev);
+	if (!--u->users)
+		iommufd_destroy(backend);
+}
+
 static int iommufd_apertures(struct iom_backend *backend, struct iom_aperture_set *set)
 {
 	struct iom_iommu_ioas_iova_ranges arg;
@@ -163,6 +224,9 @@ static int iommufd_hold(struct iom_backend *backend, const struct iom_aperture_s
 	size_t i;
 	int ret;
 
+	/* the list would take the place of its owner's */
+	if (backend->adopted)
+		return 0;
 	list = calloc(granted->n + 1, sizeof(*list));
 	if (!list)
 		return iom_error(-ENOMEM, "no memory for a list of IOVA ranges");
@@ -236,7 +300,7 @@ static int iommufd_map(struct iom_backend *backend, const struct iom_backend_map
 		ret = map_memory(backend, map);
 	if (ret == -ENOMEM)
 		return iom_memlock_user_error(backend->sys, map->rest);
-	return ret ? iom_vfio_map_error(map, ret, left) : 0;
+	return ret ? iom_vfio_map_error(backend, map, ret, left) : 0;
 }
 
 static int unmap(struct iom_backend *backend, uint64_t iova, uint64_t length, uint64_t least,
@@ -280,6 +344,21 @@ static void iommufd_entries(const struct iom_backend *backend, uint64_t *limit, 
 		*used = UINT64_MAX;
 }
 
+static int iommufd_fds(const struct iom_backend *backend, const struct iom_backend_device *dev,
+		       struct iom_backend_fds *fds)
+{
+	const struct iommufd *u = backend->priv;
+
+	(void)dev;
+	*fds = (struct iom_backend_fds){
+		.container = -1,
+		.group = -1,
+		.iommufd = u->fd,
+		.ioas = u->ioas,
+	};
+	return 0;
+}
+
 static void iommufd_forget(struct iom_backend *backend, struct iom_backend_device *dev)
 {
 	if (dev)
@@ -301,6 +380,7 @@ const struct iom_backend_ops iom_backend_iommufd = {
 	.can_unmap_all = iommufd_can_unmap_all,
 	.unmap_all = iommufd_unmap_all,
 	.entries = iommufd_entries,
+	.fds = iommufd_fds,
 	.destroy = iommufd_destroy,
 	.forget = iommufd_forget,
 };

@@ -72,6 +72,10 @@ static int start(struct iom_backend *backend, const struct iom_spapr_policy *pol
 	ret = policy->check_machine(backend->sys);
 	if (ret < 0)
 		return ret;
+	if (backend->adopted)
+		return iom_error(-EOPNOTSUPP,
+				 "the kernel does not tell which DMA windows a container "
+				 "has: on POWER none can be adopted");
 	iom_records_init(&s->records);
 	s->policy = policy;
 	return 0;
@@ -142,6 +146,17 @@ void iom_spapr_detach(struct iom_backend *backend, struct iom_backend_device *de
 		iom_records_remove(&s->records, 0, UINT64_MAX);
 		iom_spapr_forget_declared(s);
 	}
+}
+
+int iom_spapr_fds(const struct iom_backend *backend, const struct iom_backend_device *dev,
+		  struct iom_backend_fds *fds)
+{
+	const struct iom_spapr *s = backend->priv;
+
+	if (!dev)
+		return iom_error(-EINVAL, "on POWER each group has a container of its own: say of "
+					  "which device");
+	return iom_vfio_fds(&iom_spapr_container_of(s, dev->group)->vfio, dev, fds);
 }
 
 void iom_spapr_destroy(struct iom_backend *backend)

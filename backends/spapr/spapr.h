@@ -144,6 +144,8 @@ void iom_spapr_entries(const struct iom_backend *backend, uint64_t *limit, uint6
 int iom_spapr_device_state(struct iom_backend *backend, const struct iom_backend_device *dev);
 int iom_spapr_recover(struct iom_backend *backend, const struct iom_backend_device *dev,
 		      unsigned int flags);
+int iom_spapr_fds(const struct iom_backend *backend, const struct iom_backend_device *dev,
+		  struct iom_backend_fds *fds);
 void iom_spapr_destroy(struct iom_backend *backend);
 void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *dev);
 
@@ -156,6 +158,7 @@ void iom_spapr_forget(struct iom_backend *backend, struct iom_backend_device *de
 	.unmap = iom_spapr_unmap_all, .can_unmap_all = iom_spapr_can_unmap_all,             \
 	.declare = iom_spapr_declare, .undeclare = iom_spapr_undeclare,                     \
 	.device_state = iom_spapr_device_state, .recover = iom_spapr_recover,               \
-	.entries = iom_spapr_entries, .destroy = iom_spapr_destroy, .forget = iom_spapr_forget
+	.entries = iom_spapr_entries, .fds = iom_spapr_fds, .destroy = iom_spapr_destroy,   \
+	.forget = iom_spapr_forget
 
 #endif

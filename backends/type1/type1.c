@@ -16,6 +16,7 @@
 #include "info.h"
 #include "libiommu.h"
 #include "lib/memlock.h"
+#include "backends/uapi/iommufd.h"
 #include "backends/vfio/vfio.h"
 
 #define ENTRY_LIMIT_FILE "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
@@ -120,7 +121,7 @@ static int join(struct iom_backend *backend, struct iom_vfio *vfio, struct iom_v
 	ret = open_container(backend, t);
 	if (ret < 0)
 		return ret;
-	ret = set_container(backend, group, !vfio->groups);
+	ret = set_container(backend, group, !vfio->groups && !vfio->adopted);
 	if (ret < 0 && opened)
 		close_container(backend, t);
 	return ret;
@@ -153,16 +154,92 @@ static uint64_t read_entry_limit(const struct iom_sys *sys, int container)
 	return UINT64_MAX;
 }
 
+/* Whether a descriptor is that of a container at all, as an iommufd can be, too. */
+static int check_descriptor(const struct iom_backend *backend, int fd)
+{
+	int ret = iom_sys_ioctl(backend->sys, fd, VFIO_GET_API_VERSION, NULL);
+
+	if (ret == VFIO_API_VERSION)
+		return 0;
+	return iom_error(-EINVAL, "descriptor %d is no VFIO container: %s", fd,
+			 ret < 0 ? strerror(-ret) : "its version is another");
+}
+
+/* Whether it is an iommufd, as this backend has it or has it not. */
+static int check_kind(const struct iom_backend *backend, const struct type1 *t, int fd)
+{
+	struct iom_iommu_vfio_ioas arg = { .size = sizeof(arg), .op = IOM_IOMMU_VFIO_IOAS_GET };
+	int ret;
+
+	ret = iom_sys_ioctl(backend->sys, fd, IOM_IOMMU_VFIO_IOAS, &arg);
+	/* -ENODEV: it is one, and has no IOAS for containers yet */
+	if ((!ret || ret == -ENODEV) == t->vfio.is_iommufd)
+		return 0;
+	return iom_error(-EOPNOTSUPP, "descriptor %d is %s iommufd", fd,
+			 t->vfio.is_iommufd ? "no" : "that of an");
+}
+
+/* Whether it has this kind of IOMMU, and the IOMMU is there. */
+static int check_iommu(const struct iom_backend *backend, int fd)
+{
+	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+	const struct iom_sys *sys = backend->sys;
+	int ret;
+
+	if (iom_sys_ioctl_int(sys, fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
+		return iom_error(-EOPNOTSUPP, "the container, descriptor %d, is not of VFIO type1",
+				 fd);
+	ret = iom_sys_ioctl(sys, fd, VFIO_IOMMU_GET_INFO, &info);
+	if (ret == -EINVAL || ret == -ENODEV)
+		return iom_error(
+			-EINVAL,
+			"the container, descriptor %d, has no IOMMU yet: put a group into it "
+			"and set its type first",
+			fd);
+	if (ret)
+		return iom_error(-EIO, "the kernel does not describe the container's IOMMU: %s",
+				 iom_error_text(ret));
+	return 0;
+}
+
+/*
+ * Version 1 of type1 will do in somebody else's container: it cannot be told from 2, and unmaps
+ * whole maps rightly.
+ */
+static int adopt_container(const struct iom_backend *backend, struct type1 *t)
+{
+	const struct iom_backend_adopted *adopted = backend->adopted;
+	int ret;
+
+	if (adopted->ioas)
+		return iom_error(-EOPNOTSUPP, "an IOAS is to be adopted, not a container");
+	ret = check_descriptor(backend, adopted->fd);
+	if (!ret)
+		ret = check_kind(backend, t, adopted->fd);
+	if (!ret)
+		ret = check_iommu(backend, adopted->fd);
+	if (ret < 0)
+		return ret;
+	t->vfio.container = adopted->fd;
+	t->vfio.adopted = true;
+	return 0;
+}
+
 static int attach(struct iom_backend *backend, struct iom_backend_device *dev,
 		  const struct iom_vfio *container)
 {
 	struct type1 *t = backend->priv;
-	bool first = !t->vfio.groups;
+	bool first = !iom_vfio_is_used(&t->vfio);
 	int ret;
 
 	if (!t->ready) {
 		t->vfio = *container;
 		t->ready = true;
+	}
+	if (backend->adopted && first) {
+		ret = adopt_container(backend, t);
+		if (ret < 0)
+			return ret;
 	}
 	ret = iom_vfio_attach(backend, &t->vfio, dev, join);
 	if (!ret && first) {
@@ -240,7 +317,7 @@ static int explain_map(const struct iom_backend *backend, const struct iom_backe
 		return t->vfio.is_iommufd ? iom_memlock_user_error(backend->sys, map->rest)
 					  : iom_memlock_error(backend->sys, map->rest);
 	default:
-		return iom_vfio_map_error(map, err, left);
+		return iom_vfio_map_error(backend, map, err, left);
 	}
 }
 
@@ -338,8 +415,8 @@ static void type1_entries(const struct iom_backend *backend, uint64_t *limit, ui
 	*limit = t->entry_limit;
 	if (!used)
 		return;
-	*used = t->vfio.groups ? UINT64_MAX : 0;
-	if (!t->vfio.groups || t->entry_limit == UINT64_MAX ||
+	*used = iom_vfio_is_used(&t->vfio) ? UINT64_MAX : 0;
+	if (!*used || t->entry_limit == UINT64_MAX ||
 	    iom_type1_read_info(backend->sys, t->vfio.container, &info) < 0)
 		return;
 	iom_aperture_free(&info.apertures);
@@ -347,11 +424,19 @@ static void type1_entries(const struct iom_backend *backend, uint64_t *limit, ui
 		*used = t->entry_limit - info.avail;
 }
 
+static int type1_fds(const struct iom_backend *backend, const struct iom_backend_device *dev,
+		     struct iom_backend_fds *fds)
+{
+	const struct type1 *t = backend->priv;
+
+	return iom_vfio_fds(&t->vfio, dev, fds);
+}
+
 static void type1_destroy(struct iom_backend *backend)
 {
 	struct type1 *t = backend->priv;
 
-	if (t->ready && t->vfio.container >= 0)
+	if (t->ready && t->vfio.container >= 0 && !t->vfio.adopted)
 		close_container(backend, t);
 }
 
@@ -368,7 +453,7 @@ static void type1_forget(struct iom_backend *backend, struct iom_backend_device 
 	.close_device = iom_vfio_close_device, .apertures = type1_apertures, .map = type1_map,    \
 	.unmap = type1_unmap, .can_unmap_all = type1_can_unmap_all, .unmap_all = type1_unmap_all, \
 	.entries = type1_entries, .entry_limit = "vfio_iommu_type1.dma_entry_limit",              \
-	.destroy = type1_destroy, .forget = type1_forget
+	.fds = type1_fds, .destroy = type1_destroy, .forget = type1_forget
 
 const struct iom_backend_ops iom_backend_type1 = {
 	.name = "type1",

@@ -91,7 +91,7 @@ static void remove_group(struct iom_backend *backend, struct iom_vfio *vfio,
 	iom_sys_close(backend->sys, group->fd);
 	free(group);
 	/* it has maps left, or goes on having an IOMMU that no other group can be given: start anew */
-	if (!vfio->groups && (vfio->is_iommufd || vfio->stuck)) {
+	if (!vfio->groups && !vfio->adopted && (vfio->is_iommufd || vfio->stuck)) {
 		iom_sys_close(backend->sys, vfio->container);
 		vfio->container = -1;
 		vfio->stuck = false;
@@ -138,6 +138,11 @@ int iom_vfio_attach(struct iom_backend *backend, struct iom_vfio *vfio,
 	struct iom_vfio_group *group;
 	int ret;
 
+	if (dev->borrowed) {
+		ret = iom_vfio_check_borrowed(backend->sys, dev);
+		vfio->borrowed += !ret;
+		return ret;
+	}
 	group = find_group(vfio, dev->group);
 	if (!group) {
 		ret = add_group(backend, vfio, dev->group, join, &group);
@@ -163,7 +168,8 @@ void iom_vfio_close_device(struct iom_backend *backend, struct iom_backend_devic
 	/* in this order, for a child that is forked between the two */
 	fd = dev->fd;
 	dev->fd = -1;
-	iom_sys_close(backend->sys, fd);
+	if (!dev->borrowed)
+		iom_sys_close(backend->sys, fd);
 }
 
 void iom_vfio_detach(struct iom_backend *backend, struct iom_vfio *vfio,
@@ -172,7 +178,9 @@ void iom_vfio_detach(struct iom_backend *backend, struct iom_vfio *vfio,
 	struct iom_vfio_group *group = find_group(vfio, dev->group);
 
 	iom_vfio_close_device(backend, dev);
-	if (!--group->users)
+	if (dev->borrowed)
+		vfio->borrowed--;
+	else if (!--group->users)
 		remove_group(backend, vfio, group);
 }
 
@@ -187,6 +195,43 @@ void iom_vfio_forget(struct iom_backend *backend, struct iom_vfio *vfio,
 	}
 	for (group = vfio->groups; group; group = group->next)
 		iom_sys_close(backend->sys, group->fd);
-	if (vfio->container >= 0)
+	if (vfio->container >= 0 && !vfio->adopted)
 		iom_sys_close(backend->sys, vfio->container);
+}
+
+int iom_vfio_check_borrowed(const struct iom_sys *sys, const struct iom_backend_device *dev)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int ret;
+
+	ret = iom_sys_ioctl(sys, dev->fd, VFIO_DEVICE_GET_INFO, &info);
+	if (ret == -ENODEV)
+		return iom_error(-ENODEV, "the device behind descriptor %d is gone", dev->fd);
+	if (ret == -EBADF || ret == -ENOTTY || ret == -EINVAL)
+		return iom_error(
+			-EINVAL,
+			"descriptor %d is not that of a VFIO device, or one of its own node "
+			"that is not bound to an iommufd: %s",
+			dev->fd, strerror(-ret));
+	if (ret)
+		return iom_error(-EIO,
+				 "the device behind descriptor %d does not say what it is: %s",
+				 dev->fd, iom_error_text(ret));
+	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI))
+		return iom_error(-EINVAL, "the device behind descriptor %d is no PCI function",
+				 dev->fd);
+	return 0;
+}
+
+int iom_vfio_fds(const struct iom_vfio *vfio, const struct iom_backend_device *dev,
+		 struct iom_backend_fds *fds)
+{
+	const struct iom_vfio_group *group = dev ? find_group(vfio, dev->group) : NULL;
+
+	*fds = (struct iom_backend_fds){
+		.container = vfio->container,
+		.group = group ? group->fd : -1,
+		.iommufd = -1,
+	};
+	return 0;
 }

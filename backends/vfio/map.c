@@ -7,7 +7,8 @@
 #include "libiommu.h"
 #include "vfio.h"
 
-int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left)
+int iom_vfio_map_error(const struct iom_backend *backend, const struct iom_backend_map *map,
+		       int err, bool *left)
 {
 	switch (err) {
 	case -EFAULT:
@@ -18,6 +19,11 @@ int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left)
 	case -EHWPOISON:
 		return iom_error(-EFAULT, "the memory cannot be pinned: %s", strerror(-err));
 	case -EEXIST:
+		if (backend->shared)
+			return iom_error(-EEXIST,
+					 "somebody else has mapped something at IOVA 0x%" PRIx64
+					 " + 0x%" PRIx64,
+					 map->iova, map->length);
 		*left = true;
 		return iom_error(-EIO, "the kernel has something else mapped at IOVA 0x%" PRIx64,
 				 map->iova);

@@ -18,11 +18,13 @@ struct iom_vfio_group {
 };
 
 struct iom_vfio {
-	const char *node;   /* that is opened as the container */
-	const char *module; /* of the kernel, that decides about interrupts */
-	int container;      /* -1 until the first attach */
-	bool is_iommufd;    /* it keeps maps when the last group leaves, and counts per user */
-	bool stuck;         /* a group did not leave it */
+	const char *node;      /* that is opened as the container */
+	const char *module;    /* of the kernel, that decides about interrupts */
+	int container;         /* -1 until the first attach */
+	bool is_iommufd;       /* it keeps maps when the last group leaves, and counts per user */
+	bool stuck;            /* a group did not leave it */
+	bool adopted;          /* it is somebody else's */
+	unsigned int borrowed; /* devices that are attached without a group of ours */
 	struct iom_vfio_group *groups;
 };
 
@@ -44,6 +46,19 @@ void iom_vfio_close_device(struct iom_backend *backend, struct iom_backend_devic
 void iom_vfio_forget(struct iom_backend *backend, struct iom_vfio *vfio,
 		     struct iom_backend_device *dev);
 
+/* Whether a device is attached. */
+static inline bool iom_vfio_is_used(const struct iom_vfio *vfio)
+{
+	return vfio->groups || vfio->borrowed;
+}
+
+/* Whether a borrowed descriptor is that of a device that can be used: -EINVAL, -ENODEV, -EIO. */
+int iom_vfio_check_borrowed(const struct iom_sys *sys, const struct iom_backend_device *dev);
+
+/* What fds answers of a container, which has groups of ours or borrowed devices. */
+int iom_vfio_fds(const struct iom_vfio *vfio, const struct iom_backend_device *dev,
+		 struct iom_backend_fds *fds);
+
 /* Open the container's node and check its version; a sentence on failure. */
 int iom_vfio_open_container(const struct iom_sys *sys, struct iom_vfio *vfio);
 
@@ -55,7 +70,8 @@ int iom_vfio_reserved(unsigned int group);
  * Why the kernel did not map, as far as all kernel interfaces mean the same by it; *left becomes
  * true if it may have mapped a part.
  */
-int iom_vfio_map_error(const struct iom_backend_map *map, int err, bool *left);
+int iom_vfio_map_error(const struct iom_backend *backend, const struct iom_backend_map *map,
+		       int err, bool *left);
 
 /*
  * What the kernel answered to an unmap, and how many bytes it says that it unmapped: to unmap

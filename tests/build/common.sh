@@ -66,6 +66,28 @@ scratch() {
 	mkdir -p "$scratch"
 }
 
+# What is installed is looked at in $root: of the packages, which $PACKAGES_ROOT names, or else below
+# the folder of the test, which has to install it.
+needs_installed() {
+	[ "${cross_compiling:?}" = no ] || [ -n "${EMULATOR:-}" ] || skip_all 'cross build'
+	[ -z "$SANITIZE" ] || skip_all 'sanitized build'
+	[ -n "$PKG_CONFIG" ] || skip_all 'no pkg-config'
+	scratch
+	root=${PACKAGES_ROOT:-$scratch/root}
+	[ -z "${PACKAGES_ROOT:-}" ] || return 0
+	[ -e .libs/libiommu.so ] || skip_all 'no shared library was built'
+	[ -e .libs/libiommu.a ] || skip_all 'no static library was built'
+}
+
+# use_installed: have pkg-config find what is there, and nothing else
+use_installed() {
+	PKG_CONFIG_LIBDIR=$(dirname "$(find "$root" -name libiommu.pc)")
+	PKG_CONFIG_SYSROOT_DIR=$root
+	PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+	export PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
+	export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
+}
+
 # apart COMMAND...: a make that is not part of the one that runs this test
 apart() {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "$@"
@@ -91,8 +113,8 @@ backends() {
 	done
 }
 
-# declared: the names of the functions that the public header declares, without those it defines
-declared() {
+# prototypes: each function of the public header, as it is written there, on one line
+prototypes() {
 	printf '#include <libiommu.h>\n' | $CC -E -I"${srcdir:?}/include" -x c - |
 	awk '
 		/^# [0-9]+ "/ { ours = $3 ~ /libiommu\.h"$/; next }
@@ -103,14 +125,27 @@ declared() {
 			n = split(text, statement, ";")
 			for (i = 1; i <= n; i++) {
 				gsub(/__attribute__ *\(\(([^()]|\([^()]*\))*\)\)/, "", statement[i])
-				if (statement[i] ~ /(^|[ \t])(typedef|static)[ \t]/)
+				if (statement[i] ~ /(^|[ \t])typedef[ \t]/)
 					continue
-				if (match(statement[i], /[A-Za-z_][A-Za-z_0-9]*[ \t]*\(/)) {
-					name = substr(statement[i], RSTART, RLENGTH)
-					sub(/[ \t]*\(/, "", name)
-					print name
-				}
+				if (statement[i] ~ /[A-Za-z_][A-Za-z_0-9]*[ \t]*\(/)
+					print statement[i]
 			}
 		}
-	' | LC_ALL=C sort
+	'
+}
+
+# names_of: of functions, from prototypes
+names_of() {
+	sed -E 's/[[:space:]]*\(.*//; s/.*[^A-Za-z_0-9]//' | LC_ALL=C sort
+}
+
+# declared: the names of the functions that the public header declares, without those it defines
+declared() {
+	prototypes | awk '!/(^|[ \t])static[ \t]/' | names_of
+}
+
+# map_names: those that the library's map exports
+map_names() {
+	tr -s ' \t;' '\n' < "${srcdir:?}/lib/libiommu.map" |
+		awk '/^(global|local):$/ { on = /global/; next } on && NF' | LC_ALL=C sort
 }

@@ -3,14 +3,15 @@
 # Runs a test of a cross build by $EMULATOR: a program, or what a test_WHAT-BACKEND of tests/unit
 # ends with. Cases that need what qemu-user has not are skipped, if they fail:
 #
-#   MADV_DONTFORK     a child must not see what its parent has of a file
+#   MADV_DONTFORK     a child must not see what its parent has of a file, or of a buffer
 #   MADV_POPULATE     memory is there before it is mapped
 #
 #   EMULATOR='qemu-ppc64le -L FOLDER' make check LOG_COMPILER='sh .../emulated.sh'
 set -eu
 # Emulated, all takes longer.
 export CK_TIMEOUT_MULTIPLIER=10
-no_dontfork='test_sys.c:sys:mapped_files:|test_map_file.c:map_file:a_child:|/file-in-a-forked-child$'
+no_dontfork='test_sys.c:sys:(mapped_files|buffers):|test_map_file.c:map_file:a_child:|/file-in-a-forked-child$'
+no_dontfork="$no_dontfork|test_buf.c:buf:not_in_a_child:"
 no_populate='test_populate.c:populate:before_the_kernel:'
 
 case $(head -c 2 "$1") in

@@ -6,14 +6,17 @@ build_checks = \
 	%D%/header.sh \
 	%D%/installed.sh \
 	%D%/layers.sh \
+	%D%/manual.sh \
 	%D%/region.sh \
+	%D%/secure.sh \
+	%D%/simulated.sh \
 	%D%/symbols.sh
 
 if TESTS_WANTED
 TESTS += $(build_checks)
 endif
 
-EXTRA_DIST += $(build_checks) %D%/common.sh %D%/emulated.sh %D%/uapi.c %D%/uapi.sh
+EXTRA_DIST += $(build_checks) %D%/common.sh %D%/emulated.sh %D%/packages.sh %D%/simulated.c %D%/uapi.c %D%/uapi.sh
 
 mostlyclean-local:
 	rm -rf tests/build/*.tmp

@@ -15,13 +15,8 @@ foreign() {
 	grep -v -e '^iom_' -e '^__odr_asan' "$1"
 }
 
-map_names() {
-	tr -s ' \t;' '\n' < "$srcdir/lib/libiommu.map" |
-		awk '/^(global|local):$/ { on = /global/; next } on && NF' | sort
-}
-
 needed() {
-	$OBJDUMP -p "$shared" | awk '$1 == "NEEDED" && $2 !~ /^(libc\.so|ld[-0-9a-z]*\.so|libfdt\.so)/ { print $2 }'
+	$OBJDUMP -p "$shared" | awk '$1 == "NEEDED" && $2 !~ /^(libc\.so|ld[-0-9a-z]*\.so|libfdt\.so|libnuma\.so)/ { print $2 }'
 }
 
 # lacks_backend FILE: each is built for each machine, where the simulation tests it.
@@ -47,6 +42,9 @@ declared > "$scratch/header"
 map_names > "$scratch/map"
 nothing 'every function in libiommu.h begins with iom_' foreign "$scratch/header"
 same 'libiommu.map lists what libiommu.h declares' "$scratch/header" "$scratch/map"
+sed -n 's/^ \(iom_[a-z_0-9]*\)@LIBIOMMU_[0-9]* .*/\1/p' "${srcdir:?}/debian/libiommu0.symbols" |
+	sort > "$scratch/package"
+same 'so does the list of the package' "$scratch/map" "$scratch/package"
 
 if [ -e "$shared" ]; then
 	$NM -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | sort > "$scratch/versioned"
@@ -57,9 +55,9 @@ if [ -e "$shared" ]; then
 	nothing 'every export has a version' grep -v '@@LIBIOMMU_[0-9]*$' "$scratch/versioned"
 	passes 'the soname is libiommu.so.0' soname
 	if [ -z "$SANITIZE" ]; then
-		nothing 'the shared library needs nothing but libc and libfdt' needed
+		nothing 'the shared library needs nothing but libc, libfdt and libnuma' needed
 	else
-		skip 'the shared library needs nothing but libc and libfdt' 'sanitized build'
+		skip 'the shared library needs nothing but libc, libfdt and libnuma' 'sanitized build'
 	fi
 else
 	skip 'exports of the shared library' 'not built'
@@ -77,5 +75,15 @@ if [ -e "$static" ]; then
 	fi
 else
 	skip 'symbols of the static library' 'not built'
+fi
+
+preloaded=simulate/.libs/simulated.so
+if [ -e "$preloaded" ]; then
+	$NM -D --defined-only "$preloaded" | awk '$2 != "A" { print $3 }' | sort > "$scratch/preloaded"
+	same 'what is preloaded has the exports of the library' "$scratch/versioned" "$scratch/preloaded"
+	$NM -g --defined-only .libs/libiommu-sim.a | awk 'NF == 3 { print $3 }' | sort > "$scratch/sim"
+	nothing 'every global symbol of the simulation begins with iom_' foreign "$scratch/sim"
+else
+	skip 'symbols of the simulation' 'not built'
 fi
 tap_end

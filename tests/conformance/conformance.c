@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "linux.h"
 #include "runner.h"
 
 static const char usage[] =
 	"usage: conformance --device BDF [--backend NAME] [--edu BDF] [--edu2 BDF] [--group BDF,BDF]\n"
 	"                   [--wide BDF] [--wide2 BDF] [--elsewhere BDF] [--unequal BDF]\n"
-	"                   [--windowless BDF] [--only CASE]\n"
+	"                   [--windowless BDF] [--only CASE] [--leave-alone]\n"
 	"       conformance --list\n"
 	"\n"
 	"Runs what libiommu.h promises against the kernel, on a PCI function bound to vfio-pci that no\n"
@@ -20,7 +21,7 @@ static const char usage[] =
 	"windows.  Cases that need what is not given are skipped.\n"
 	"\n"
 	"As root, the cases also rename and forbid nodes in /dev, set parameters of the kernel's VFIO\n"
-	"modules and bind the given devices to other drivers, each for a moment.\n";
+	"modules and bind the given devices to other drivers, each for a moment; not with --leave-alone.\n";
 
 /* Cut "BDF,BDF" in two. */
 static int read_pair(char *word, const char *pair[2])
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
 		{ "unequal", required_argument, NULL, 'U' },
 		{ "windowless", required_argument, NULL, 'W' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "leave-alone", no_argument, NULL, 'L' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -108,6 +110,9 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			choice.only = optarg;
+			break;
+		case 'L':
+			linux_left_alone = true;
 			break;
 		case 'l':
 			list_cases();

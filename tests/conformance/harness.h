@@ -86,6 +86,9 @@ extern const struct test scatter_tests[];
 extern const struct test stream_tests[];
 extern const struct test stream_room_tests[];
 extern const struct test stream_life_tests[];
+extern const struct test buf_tests[];
+extern const struct test strict_tests[];
+extern const struct test adopt_tests[];
 
 /* Say why the running case fails, or does not apply. */
 enum outcome failed(const char *file, int line, const char *fmt, ...)

@@ -4,7 +4,11 @@
 #define LINUX_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Nodes, drivers and parameters stay as they are: what needs them otherwise does not apply. */
+extern bool linux_left_alone;
 
 /* The last part of a link's target; "" if there is none. */
 void linux_link_name(const char *path, char *name, size_t n);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
-# The same cases for two machines: a real one with a device behind its IOMMU, which make check only
-# builds and tests/vm runs, and the simulated one, in parts that can run side by side.
-check_PROGRAMS += %D%/conformance %D%/conformance-sim
+# The same cases for two machines: a real one with a device behind its IOMMU, which tests/vm and
+# iommuctl selftest run, and the simulated one, in parts that can run side by side.
+pkglibexec_PROGRAMS += %D%/conformance
+check_PROGRAMS += %D%/conformance-sim
 conformance_parts = \
 	%D%/sim-1-of-4 \
 	%D%/sim-2-of-4 \
@@ -20,10 +21,12 @@ $(conformance_parts): Makefile
 	chmod +x $@
 
 conformance_cases = \
+	%D%/adopt_tests.c \
 	%D%/batch.c \
 	%D%/batch.h \
 	%D%/batch_tests.c \
 	%D%/batch_unmap_tests.c \
+	%D%/buf_tests.c \
 	%D%/choice_tests.c \
 	%D%/cut_tests.c \
 	%D%/defect_tests.c \
@@ -34,6 +37,8 @@ conformance_cases = \
 	%D%/granule_tests.c \
 	%D%/harness.c \
 	%D%/harness.h \
+	%D%/holder.c \
+	%D%/holder.h \
 	%D%/life_tests.c \
 	%D%/machine_tests.c \
 	%D%/map_tests.c \
@@ -60,6 +65,7 @@ conformance_cases = \
 	%D%/stream_life_tests.c \
 	%D%/stream_room_tests.c \
 	%D%/stream_tests.c \
+	%D%/strict_tests.c \
 	%D%/thread_tests.c \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \

@@ -27,7 +27,8 @@ static const struct test *const all_tests[] = {
 	request_power_tests, batch_tests,
 	batch_unmap_tests,   scatter_tests,
 	stream_tests,        stream_room_tests,
-	stream_life_tests,
+	stream_life_tests,   buf_tests,
+	strict_tests,        adopt_tests,
 };
 
 #define N_FILES (sizeof(all_tests) / sizeof(all_tests[0]))

@@ -72,6 +72,11 @@ void world_mend(const struct world *world);
 /* iom_open() on this machine. */
 int world_open(struct iom_domain **dom, const struct iom_open_opts *opts);
 
+/* The kernel's own calls, for somebody else in the process: the answer, or -errno. */
+int world_raw_open(const char *node);
+int world_raw_ioctl(int fd, unsigned long request, void *arg);
+void world_raw_close(int fd);
+
 /* ---- DMA ------------------------------------------------------------------------------------- */
 
 /* A device that copies between memory and a buffer of its own, and never says whether it could. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -120,6 +121,25 @@ void *world_huge_memory(uint64_t length, int shift)
 int world_open(struct iom_domain **dom, const struct iom_open_opts *opts)
 {
 	return iom_open(dom, opts);
+}
+
+int world_raw_open(const char *node)
+{
+	int fd = open(node, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int world_raw_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+void world_raw_close(int fd)
+{
+	close(fd);
 }
 
 int engine_open(struct iom_device *dev, struct engine **engine)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Writes the flattened device tree of a machine of QEMU's, with an NVMe drive and edu in it.
 #
-#   dump.sh MACHINE FILE     pseries, powernv9, virt-smmuv3 or virt-virtio-iommu
+#   dump.sh MACHINE FILE     pseries, pseries-noddw, powernv9, virt-smmuv3 or virt-virtio-iommu
 #
 # What QEMU itself writes: the firmware adds to it, on powernv9 all of PCI.  Exit status 77: there
 # is no such QEMU, or one too old (7.2 is the first that can).
@@ -14,6 +14,9 @@ pseries)
 	qemu='qemu-system-ppc64'
 	set -- "$2" -M pseries -device spapr-pci-host-bridge,index=1,id=phb1 \
 		-device "$nvme",bus=pci.0,addr=2 -device edu,bus=phb1.0,addr=1 ;;
+pseries-noddw)
+	qemu='qemu-system-ppc64'
+	set -- "$2" -M pseries -global spapr-pci-host-bridge.ddw=off -device "$nvme",bus=pci.0,addr=2 ;;
 powernv9)
 	qemu='qemu-system-ppc64'
 	set -- "$2" -M powernv9 -device pnv-phb,chip-id=0,index=0,id=phb \

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <linux/vfio.h>
 
@@ -27,6 +28,8 @@ struct rig {
 	const char *backend; /* that rig_open() forces; NULL: none */
 	uint64_t granule;    /* that it asks for */
 	uint64_t expected;   /* bytes, in small pages; on POWER */
+	uint64_t flags;      /* IOM_OPEN_* */
+	uint64_t history;    /* see struct iom_open_opts */
 	bool one_window;     /* the bridge says that it has no more */
 
 	/* The simulation's table, with a look at each ioctl: to hold it up, to count, to change the answer. */
@@ -195,6 +198,8 @@ static inline int rig_open(struct iom_domain **dom)
 		.unmap_granule = rig.granule,
 		.expect_bytes = rig.expected,
 		.expect_page = rig.expected ? PAGE : 0,
+		.flags = rig.flags,
+		.history = rig.history,
 	};
 
 	return iom_open_with(dom, &opts, &rig.sys, iom_backends);
@@ -219,6 +224,15 @@ static inline void rig_start_cut(const struct iom_sim_config *config, uint64_t g
 {
 	rig_machine(config);
 	rig.granule = granule;
+	ck_assert_ok(rig_open(&rig.dom));
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+}
+
+/* The same in a strict domain. */
+static inline void rig_start_strict(void)
+{
+	rig_machine(NULL);
+	rig.flags = IOM_OPEN_STRICT;
 	ck_assert_ok(rig_open(&rig.dom));
 	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
 }
@@ -433,5 +447,15 @@ static inline bool is_mapped(const void *va)
 		ck_assert(dma_misses(NVME, region_.iova, region_.length)); \
 		munmap(memory_, 3 * PAGE);                                 \
 	} while (0)
+
+/* The end of a forked child, without valgrind's look for what it knows nothing of any more. */
+static inline void end_child(int status)
+{
+	char word[16];
+
+	snprintf(word, sizeof(word), "%d", status);
+	execl("/bin/sh", "sh", "-c", "exit $0", word, (char *)NULL);
+	_exit(255);
+}
 
 #endif

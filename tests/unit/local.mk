@@ -2,6 +2,9 @@
 
 # Each is one program from the one source file of its name, built with the defaults in Makefile.am.
 unit_tests = \
+	%D%/test_adopt \
+	%D%/test_adopt_failures \
+	%D%/test_adopt_heap \
 	%D%/test_aperture \
 	%D%/test_attach \
 	%D%/test_attach_again \
@@ -14,13 +17,17 @@ unit_tests = \
 	%D%/test_batch_threads \
 	%D%/test_batch_waiting \
 	%D%/test_binding \
+	%D%/test_buf \
+	%D%/test_buf_pool \
 	%D%/test_choice \
 	%D%/test_cut \
 	%D%/test_domain \
+	%D%/test_domain_fds \
 	%D%/test_domain_model \
 	%D%/test_eeh \
 	%D%/test_eeh_refused \
 	%D%/test_error \
+	%D%/test_examples \
 	%D%/test_failures \
 	%D%/test_fallback \
 	%D%/test_fork \
@@ -34,6 +41,8 @@ unit_tests = \
 	%D%/test_map_file \
 	%D%/test_map_refused \
 	%D%/test_memlock \
+	%D%/test_null_backend \
+	%D%/test_nic_example \
 	%D%/test_nvme_example \
 	%D%/test_only \
 	%D%/test_options \
@@ -86,6 +95,7 @@ unit_tests = \
 	%D%/test_stream \
 	%D%/test_stream_power \
 	%D%/test_stream_threads \
+	%D%/test_strict \
 	%D%/test_sys \
 	%D%/test_sysfs \
 	%D%/test_threads \
@@ -98,7 +108,8 @@ unit_tests = \
 	%D%/test_unmap \
 	%D%/test_vmm_example \
 	%D%/test_vmm_space \
-	%D%/test_waiting
+	%D%/test_waiting \
+	%D%/test_whatis
 
 # These write flattened device trees.
 if HAVE_LIBFDT
@@ -107,6 +118,9 @@ endif
 
 # What is true of every backend: run with type1, and once more with each of the others.
 backend_tests = \
+	%D%/test_adopt \
+	%D%/test_adopt_failures \
+	%D%/test_adopt_heap \
 	%D%/test_attach \
 	%D%/test_attach_again \
 	%D%/test_batch \
@@ -116,9 +130,13 @@ backend_tests = \
 	%D%/test_batch_refused \
 	%D%/test_batch_threads \
 	%D%/test_batch_waiting \
+	%D%/test_buf \
+	%D%/test_buf_pool \
 	%D%/test_cut \
 	%D%/test_domain \
+	%D%/test_domain_fds \
 	%D%/test_domain_model \
+	%D%/test_examples \
 	%D%/test_failures \
 	%D%/test_fork \
 	%D%/test_granule \
@@ -127,6 +145,7 @@ backend_tests = \
 	%D%/test_map \
 	%D%/test_map_file \
 	%D%/test_map_refused \
+	%D%/test_nic_example \
 	%D%/test_only \
 	%D%/test_pci_memory \
 	%D%/test_populate \
@@ -140,12 +159,14 @@ backend_tests = \
 	%D%/test_stress \
 	%D%/test_stream_model \
 	%D%/test_stream \
+	%D%/test_strict \
 	%D%/test_threads \
 	%D%/test_translate \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
 	%D%/test_unmap \
-	%D%/test_waiting
+	%D%/test_waiting \
+	%D%/test_whatis
 
 # And of POWER, by page and by IOVA: where the others are exact about calls and errors, test_power_*.
 power_tests = \
@@ -156,11 +177,16 @@ power_tests = \
 	%D%/test_batch_refused \
 	%D%/test_batch_threads \
 	%D%/test_batch_waiting \
+	%D%/test_buf \
+	%D%/test_buf_pool \
 	%D%/test_cut \
 	%D%/test_domain \
+	%D%/test_domain_fds \
 	%D%/test_domain_model \
+	%D%/test_examples \
 	%D%/test_fork \
 	%D%/test_granule_model \
+	%D%/test_nic_example \
 	%D%/test_pci_memory \
 	%D%/test_populate \
 	%D%/test_request_failures \
@@ -171,11 +197,13 @@ power_tests = \
 	%D%/test_stress \
 	%D%/test_stream_model \
 	%D%/test_stream \
+	%D%/test_strict \
 	%D%/test_threads \
 	%D%/test_translate \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
-	%D%/test_waiting
+	%D%/test_waiting \
+	%D%/test_whatis
 power_backend_tests = $(power_tests:=-powernv) $(power_tests:=-pseries)
 other_backend_tests = $(backend_tests:=-iommufd) $(backend_tests:=-type1-iommufd) \
 	$(power_backend_tests)
@@ -197,6 +225,16 @@ $(other_backend_tests): Makefile
 	backend=`echo '$@' | sed 's/^[^-]*-//'` && program=`echo '$@' | sed 's/-.*//'` && \
 	{ echo '#!/bin/sh'; echo "IOM_TEST_BACKEND=$$backend exec ./$$program"; } >$@ && \
 	chmod +x $@
+
+%C%_test_nic_example_SOURCES = \
+	%D%/test_nic_example.c \
+	examples/args.c \
+	examples/nic_ctrl.c \
+	examples/nic_options.c \
+	examples/nic_pattern.c \
+	examples/nic_ring.c \
+	examples/nic_run.c \
+	examples/sentence.c
 
 %C%_test_nvme_example_SOURCES = \
 	%D%/test_nvme_example.c \
@@ -228,6 +266,7 @@ $(other_backend_tests): Makefile
 	examples/vmm_stream.c
 
 # Refuse memory to everything that is linked into them.
+%C%_test_adopt_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_power_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 %C%_test_request_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -242,7 +281,9 @@ $(other_backend_tests): Makefile
 %C%_test_sim_spapr_contract_LDADD = tests/contract/libcontract.la $(LDADD)
 
 %C%_librunner_la_SOURCES = \
+	%D%/adopt_rig.h \
 	%D%/batch_rig.h \
+	%D%/card_rig.h \
 	%D%/counted_pages.h \
 	%D%/domain_rig.h \
 	%D%/eeh_rig.h \

@@ -3,8 +3,6 @@
 #ifndef IOM_TEST_POWER_RIG_H
 #define IOM_TEST_POWER_RIG_H
 
-#include <unistd.h>
-
 #include "tests/unit/domain_rig.h"
 
 #define KIB64 UINT64_C(65536)
@@ -114,16 +112,6 @@ static inline void refuse_nth(unsigned long request, unsigned int n, int answer)
 	};
 
 	iom_sim_fail(rig.sim, &failure);
-}
-
-/* The end of a forked child, without valgrind's look for what it knows nothing of any more. */
-static inline void end_child(int status)
-{
-	char word[16];
-
-	snprintf(word, sizeof(word), "%d", status);
-	execl("/bin/sh", "sh", "-c", "exit $0", word, (char *)NULL);
-	_exit(255);
 }
 
 static inline bool logged(const char *words)

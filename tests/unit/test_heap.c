@@ -91,6 +91,16 @@ static int open_another(void)
 	return ret;
 }
 
+static int open_strict(void)
+{
+	int ret;
+
+	rig.flags = IOM_OPEN_STRICT;
+	ret = open_another();
+	rig.flags = 0;
+	return ret;
+}
+
 static int attach_first(void)
 {
 	return iom_attach(rig.dom, NVME, NULL, &rig.nvme);
@@ -176,6 +186,30 @@ static int cut_batch(void)
 	return iom_unmapv(rig.dom, &batch[1], 2);
 }
 
+static int make_buffer(void)
+{
+	return iom_buf_alloc(rig.dom, 3 * PAGE, NULL, &region);
+}
+
+static int open_pool(void)
+{
+	struct iom_buf_pool *pool;
+	int ret = iom_buf_pool_open(rig.dom, PAGE, 3, NULL, &pool);
+
+	if (!ret)
+		iom_buf_pool_close(pool);
+	return ret;
+}
+
+static void warm_and_strict(void)
+{
+	rig_machine(NULL);
+	rig.flags = IOM_OPEN_STRICT;
+	ck_assert_ok(rig_open(&rig.dom));
+	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
+	ck_assert_works();
+}
+
 static const struct {
 	const char *name;
 	void (*prepare)(void);
@@ -183,11 +217,15 @@ static const struct {
 	unsigned int least;
 } calls[] = {
 	{ "open", warm_up, open_another, 1 },
+	{ "open strict", warm_up, open_strict, 2 },
 	{ "first attach", warm_and_empty, attach_first, 6 },
 	{ "attach again", warm_and_detached, attach_first, 5 },
 	{ "second attach", warm_up, attach_second, 4 },
 	{ "detach", warm_with_two, detach_second, 2 },
 	{ "map", warm_and_full, map_one, 3 },
+	{ "buffer", warm_and_full, make_buffer, 3 },
+	{ "pool", warm_up, open_pool, 5 },
+	{ "strict pool", warm_and_strict, open_pool, 6 },
 	{ "map file", warm_and_full, map_file, 2 },
 	{ "cut", warm_to_cut, cut, 2 },
 	{ "map a batch", warm_and_full, map_batch, 6 },

@@ -229,6 +229,28 @@ START_TEST(no_node)
 }
 END_TEST
 
+static bool found_before; /* the device's folder was read */
+
+/* Between the first look and the second one it had another number. */
+static int list_another(void *ctx, const char *path, iom_sys_name_fn *name, void *arg)
+{
+	if (found_before || strcmp(path, "/sys/bus/pci/devices/" NVME "/vfio-dev") != 0)
+		return iom_sim_sys(rig.sim)->list_dir(ctx, path, name, arg);
+	found_before = true;
+	return name(arg, "vfio2");
+}
+
+/* Its number is another device's by the time that the node is opened: that one is not taken for it. */
+START_TEST(number_of_another)
+{
+	found_before = false;
+	rig.sys.list_dir = list_another;
+	ck_assert_fails(attach(), -ENODEV, "attach " NVME ": ", "its driver was changed meanwhile",
+			"vfio2 is not its node");
+	check_mended();
+}
+END_TEST
+
 START_TEST(no_descriptor_left)
 {
 	const struct iom_sim_failure failure = {
@@ -459,6 +481,7 @@ int main(void)
 	tcase_add_test(tcase, ranges_are_read_again);
 	tcase_add_loop_test(tcase, refused, 0, ARRAY_SIZE(refusals));
 	tcase_add_loop_test(tcase, no_node, 0, ARRAY_SIZE(nodes));
+	tcase_add_test(tcase, number_of_another);
 	tcase_add_loop_test(tcase, no_descriptor_left, 0, 4);
 	tcase_add_test(tcase, interrupts_not_isolated);
 	tcase_add_test(tcase, the_group_is_held);

@@ -372,7 +372,7 @@ START_TEST(options_good)
 	ck_assert_uint_eq(options.depth, 32);
 	ck_assert_uint_eq(options.queues, 1);
 	ck_assert_uint_eq(options.block, 4096);
-	ck_assert(!options.random && !options.hugepages && !options.quiet);
+	ck_assert(!options.random && !options.hugepages && !options.quiet && !options.strict);
 	ck_assert_int_eq(options.memory, POLL_MAPPED);
 
 	ck_assert_int_eq(parse(&options,
@@ -384,11 +384,12 @@ START_TEST(options_good)
 	ck_assert(options.random);
 	ck_assert_uint_eq(options.offset, 1 << 20);
 
-	ck_assert_int_eq(parse(&options, "--device x --span 8m --seed 12 --hugepages --quiet"),
+	ck_assert_int_eq(parse(&options,
+			       "--device x --span 8m --seed 12 --hugepages --quiet --strict"),
 			 ARGS_RUN);
 	ck_assert_uint_eq(options.span, 8 << 20);
 	ck_assert_uint_eq(options.seed, 12);
-	ck_assert(options.hugepages && options.quiet);
+	ck_assert(options.hugepages && options.quiet && options.strict);
 
 	ck_assert_uint_eq(options.expect_page | options.expect_bytes | options.dma_bits, 0);
 	ck_assert_int_eq(parse(&options,

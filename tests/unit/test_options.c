@@ -128,10 +128,13 @@ END_TEST
 /* No implicit padding: all of a struct's bytes are members, so a tail's bytes mean something. */
 START_TEST(public_structs_have_no_padding)
 {
-	ck_assert_uint_eq(sizeof(struct iom_open_opts), sizeof(size_t) + sizeof(char *) +
-								sizeof(void (*)(void)) +
-								sizeof(void *) + 24);
-	ck_assert_uint_eq(sizeof(struct iom_attach_opts), sizeof(size_t) + 8);
+	ck_assert_uint_eq(sizeof(struct iom_open_opts),
+			  sizeof(size_t) + sizeof(char *) + sizeof(void (*)(void)) +
+				  sizeof(void *) + 40 + sizeof(void *));
+	ck_assert_uint_eq(sizeof(struct iom_attach_opts), sizeof(size_t) + 3 * 8);
+	ck_assert_uint_eq(sizeof(struct iom_adopt_opts), sizeof(size_t) + sizeof(void *) + 3 * 8);
+	ck_assert_uint_eq(sizeof(struct iom_iova_range), 16);
+	ck_assert_uint_eq(sizeof(struct iom_fds), sizeof(size_t) + 4 * 8);
 	ck_assert_uint_eq(sizeof(struct iom_map_opts), sizeof(size_t) + 16 + sizeof(void *) +
 							       sizeof(void (*)(void)) +
 							       sizeof(void *));

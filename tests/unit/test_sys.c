@@ -2,9 +2,11 @@
 /* The real system calls, as far as they can be made anywhere; and what reads text and links through them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -314,6 +316,139 @@ START_TEST(what_files_are)
 }
 END_TEST
 
+/* ---- Buffers ------------------------------------------------------------------------------------ */
+
+/* Zeroed, aligned, and not there in a child; a shared one is a memfd. */
+START_TEST(buffers)
+{
+	struct iom_buf_want want = {
+		.length = 3 * 65536,
+		.align = 2 * MIB,
+		.node = -1,
+		.shared = _i,
+	};
+	int fd = 77, status;
+	char *other;
+	void *p;
+	pid_t pid;
+
+	errno = 77;
+	ck_assert_int_eq(sys->alloc_buf(sys->ctx, &want, &p, &fd), 0);
+	ck_assert_int_eq(errno, 77);
+	ck_assert_uint_eq((uintptr_t)p % (2 * MIB), 0);
+	ck_assert(!*(char *)p && !memcmp(p, (char *)p + 1, want.length - 1));
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid)
+		_exit(is_there(p, 65536));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(fd >= 0, want.shared);
+	if (want.shared) {
+		ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+		other = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 65536);
+		ck_assert_ptr_ne(other, MAP_FAILED);
+		strcpy(other, "other");
+		ck_assert_str_eq((char *)p + 65536, "other");
+		munmap(other, 65536);
+	}
+	errno = 77;
+	sys->free_buf(sys->ctx, p, want.length, fd);
+	ck_assert_int_eq(errno, 77);
+	ck_assert(!is_there(p, 65536));
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
+/* Pages of a size that no kernel has, and more than there are; node 0 is always there. */
+START_TEST(no_such_buffers)
+{
+	struct iom_buf_want want = { .length = UINT64_C(1) << 45, .node = -1, .shared = _i };
+	void *p = NULL;
+	int fd = 77;
+
+	errno = 77;
+	want.page = want.align = UINT64_C(1) << 45;
+	ck_assert_int_lt(sys->alloc_buf(sys->ctx, &want, &p, &fd), 0);
+	want.page = 0;
+	want.length = (size_t)1 << 60;
+	want.align = 65536;
+	ck_assert_int_lt(sys->alloc_buf(sys->ctx, &want, &p, &fd), 0);
+	ck_assert_ptr_null(p);
+	ck_assert_int_eq(fd, 77);
+	ck_assert_int_eq(errno, 77);
+
+	want.length = 65536;
+	want.node = 0;
+	ck_assert_int_eq(sys->alloc_buf(sys->ctx, &want, &p, &fd), 0);
+	*(char *)p = 1;
+	/* containers may forbid to ask */
+	ck_assert_int_le(sys->node_of(sys->ctx, p), 0);
+	ck_assert_int_eq(errno, 77);
+	sys->free_buf(sys->ctx, p, want.length, fd);
+}
+END_TEST
+
+/* Where memory will be taken from is seen with one node, too, if the kernel may be asked. */
+START_TEST(bound_buffers)
+{
+	const struct iom_buf_want want = {
+		.length = 65536,
+		.align = 65536,
+		.node = 0,
+		.strictly = _i & 1,
+		.shared = _i & 2,
+	};
+	unsigned long nodes[1024 / (8 * sizeof(long))] = { 0 };
+	int fd, mode = 0;
+	long ret;
+	void *p;
+
+	ck_assert_int_eq(sys->alloc_buf(sys->ctx, &want, &p, &fd), 0);
+	ret = syscall(SYS_get_mempolicy, &mode, nodes, 1024UL, p, (unsigned long)MPOL_F_ADDR);
+	if (!ret && sys->binds) {
+		ck_assert_int_eq(mode, want.strictly ? MPOL_BIND : MPOL_PREFERRED);
+		ck_assert_uint_eq(nodes[0], 1);
+	}
+	sys->free_buf(sys->ctx, p, want.length, fd);
+}
+END_TEST
+
+/* If there are huge pages: one, or as it should be none. */
+START_TEST(huge_buffers)
+{
+	struct iom_buf_want want = {
+		.length = 2 * MIB,
+		.page = 2 * MIB,
+		.align = 2 * MIB,
+		.node = 0,
+		.strictly = true,
+		.shared = _i,
+	};
+	void *p = NULL;
+	int ret, fd;
+
+	ret = sys->alloc_buf(sys->ctx, &want, &p, &fd);
+	if (ret < 0) {
+		ck_assert_ptr_null(p);
+		return;
+	}
+	ck_assert_uint_eq((uintptr_t)p % (2 * MIB), 0);
+	memset(p, 1, want.length);
+	sys->free_buf(sys->ctx, p, want.length, fd);
+}
+END_TEST
+
+START_TEST(clock_goes_on)
+{
+	uint64_t before = sys->now(sys->ctx);
+
+	ck_assert_uint_gt(before, 0);
+	usleep(1000);
+	ck_assert_uint_ge(sys->now(sys->ctx), before + 1000000);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sys");
@@ -328,6 +463,11 @@ int main(void)
 	tcase_add_loop_test(tcase, pages, 0, 2);
 	tcase_add_test(tcase, mapped_files);
 	tcase_add_test(tcase, what_files_are);
+	tcase_add_loop_test(tcase, buffers, 0, 2);
+	tcase_add_loop_test(tcase, no_such_buffers, 0, 2);
+	tcase_add_loop_test(tcase, bound_buffers, 0, 4);
+	tcase_add_loop_test(tcase, huge_buffers, 0, 2);
+	tcase_add_test(tcase, clock_goes_on);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -24,6 +24,11 @@ check_PROGRAMS += %D%/guest/map_cost
 %C%_guest_map_cost_CPPFLAGS = $(public_cppflags) -I$(top_srcdir)
 %C%_guest_map_cost_LDADD = libiommu.la
 
+check_PROGRAMS += %D%/guest/numa
+%C%_guest_numa_SOURCES = %D%/guest/numa.c
+%C%_guest_numa_CPPFLAGS = $(public_cppflags)
+%C%_guest_numa_LDADD = libiommu.la
+
 check_PROGRAMS += %D%/guest/tree
 %C%_guest_tree_SOURCES = %D%/guest/tree.c
 %C%_guest_tree_CPPFLAGS = $(public_cppflags)
@@ -56,8 +61,11 @@ EXTRA_DIST += \
 	%D%/guest/suites/conformance.sh \
 	%D%/guest/suites/contract.sh \
 	%D%/guest/suites/demo.sh \
+	%D%/guest/suites/doctor.sh \
 	%D%/guest/suites/foreign.sh \
+	%D%/guest/suites/nic.sh \
 	%D%/guest/suites/noddw.sh \
+	%D%/guest/suites/numa.sh \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
 	%D%/guest/suites/refusals.sh \
@@ -94,8 +102,12 @@ EXTRA_DIST += \
 	%D%/manifest/contract-pseries \
 	%D%/manifest/contract-spapr \
 	%D%/manifest/demo \
+	%D%/manifest/doctor \
+	%D%/manifest/doctor-container \
 	%D%/manifest/demo-windows \
 	%D%/manifest/foreign \
+	%D%/manifest/nic \
+	%D%/manifest/numa \
 	%D%/manifest/poller \
 	%D%/manifest/powernv9-6.12-64k \
 	%D%/manifest/pseries-6.12-4k \

@@ -19,6 +19,7 @@
 #   chosen    the backend that the library must take by itself
 #   usable    those that work, with commas
 #   why       a pattern for why iommufd does not
+#   cards     1: two network cards, with a wire between them
 #   unsafe    1: interrupts are not isolated, and the administrator allows that
 #
 # A suite may have a backend behind it, which is forced then: conformance-type1.
@@ -38,36 +39,45 @@ load_row()
 	arch=x86_64 kernel=$debian_6_12 source='' iommu='' modules_iommu=''
 	append='' memory=1024 hugepages=32 packages=''
 	platform='' machine_options='' cpu=''
-	suites="contract choice conformance poller refusals after"
+	suites="contract choice conformance poller doctor refusals after"
 	tells=0x40201000,0x0-0xfedfffff,0xfef00000-0xffffffffffff
-	chosen=type1 usable=type1 why=/dev/iommu unsafe=''
+	chosen=type1 usable=type1 why=/dev/iommu cards='' unsafe=''
 
 	case $row in
 	x86-6.12-vtd48)
-		about="q35, Intel IOMMU, 48 bits"
-		suites="contract choice conformance poller foreign vmm bench tree refusals after"
+		about="q35, Intel IOMMU, 48 bits" cards=1
+		suites="contract choice conformance poller foreign nic vmm bench tree doctor refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-vtd39)
-		about="q35, Intel IOMMU, 39 bits"
+		# A second NUMA node has memory, and an edu, which no other suite knows.
+		about="q35, Intel IOMMU, 39 bits, two NUMA nodes"
+		suites="contract choice conformance poller numa doctor refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=39"
+		iommu="$iommu -object memory-backend-ram,id=ram0,size=896M"
+		iommu="$iommu -object memory-backend-ram,id=ram1,size=128M"
+		iommu="$iommu -numa node,memdev=ram0,cpus=0 -numa node,memdev=ram1"
+		iommu="$iommu -device pxb-pcie,id=pxb,bus_nr=128,numa_node=1,bus=pcie.0"
+		iommu="$iommu -device pcie-root-port,id=far,bus=pxb,chassis=1,slot=1"
+		iommu="$iommu -device edu,bus=far"
+		append=far=0000:81:00.0
 		tells=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffff ;;
 	x86-6.1-vtd48)
 		about="q35, Intel IOMMU, 48 bits, Debian 12's own kernel"
 		kernel=$debian_6_1
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-iommufd)
-		about="q35, Intel IOMMU, 48 bits, with iommufd"
+		about="q35, Intel IOMMU, 48 bits, with iommufd" cards=1
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
 		suites="contract choice conformance conformance-type1 conformance-type1-iommufd"
-		suites="$suites poller foreign foreign-type1 foreign-type1-iommufd"
+		suites="$suites poller foreign foreign-type1 foreign-type1-iommufd nic"
 		suites="$suites vmm vmm-type1 vmm-type1-iommufd"
-		suites="$suites bench bench-type1 bench-type1-iommufd refusals after"
+		suites="$suites bench bench-type1 bench-type1-iommufd doctor refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-flts)
 		# iommufd of 6.12 cannot attach to such page tables.
 		about="q35, Intel IOMMU with first-stage page tables only, with iommufd"
 		source=linux-source-6.12 why=cannot.have.it.translated
-		suites="contract choice conformance poller after"
+		suites="contract choice conformance poller doctor after"
 		iommu="-device intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on"
 		tells=0x40201000,0x0-0xfedfffff,0xfef00000-0x7fffffffffff ;;
 	x86-6.12-virtio)
@@ -98,15 +108,15 @@ load_power_row()
 {
 	arch=ppc64le kernel=$debian_6_12_ppc-64k memory=2048
 	platform=pseries cpu=power10 chosen=pseries usable=pseries
-	suites="contract choice conformance poller windows refusals after"
+	suites="contract choice conformance poller windows doctor refusals after"
 	tells=0x1211000,0x40000000
 
 	case $row in
 	pseries-6.12-64k)
-		about="pSeries, POWER10, radix MMU, pages of 64 KiB"
+		about="pSeries, POWER10, radix MMU, pages of 64 KiB" cards=1
 		memory=4096 hugepages=520 packages="strace libc6"
-		suites="contract choice conformance poller foreign windows calls vmm bench tree"
-		suites="$suites refusals after" ;;
+		suites="contract choice conformance poller foreign nic windows calls vmm bench tree"
+		suites="$suites doctor refusals after" ;;
 	pseries-6.12-4k)
 		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
 		kernel=$debian_6_12_ppc ;;
@@ -123,7 +133,7 @@ load_power_row()
 		platform=powernv chosen=powernv usable=powernv
 		memory=3072 hugepages=72 packages="strace libc6"
 		suites="contract choice conformance poller foreign windows calls vmm bench tree"
-		suites="$suites refusals after"
+		suites="$suites doctor refusals after"
 		append=disable_radix tells=0x40211000,0x80000000 ;;
 	*)
 		return 1 ;;

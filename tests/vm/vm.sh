@@ -68,6 +68,19 @@ prepare_row()
 	: >"$DIR/results.log"
 }
 
+# wire BUS BUS: two network cards, each with a socket of the host as its peer, which send to each other.
+# They are of a kind that loses nothing, and whose sender is told to wait; of a stream QEMU leaves
+# one end so that it blocks the guest, which then cannot take what the other end waits to hand over.
+wire()
+{
+	local unix=remote.type=unix,local.type=unix
+
+	echo "-netdev dgram,id=wire,$unix,local.path=wire,remote.path=wire2" \
+		"-netdev dgram,id=wire2,$unix,local.path=wire2,remote.path=wire" \
+		"-device e1000e,netdev=wire,mac=52:54:00:69:6f:01,romfile=,$1" \
+		"-device e1000e,netdev=wire2,mac=52:54:00:69:6f:02,romfile=,$2"
+}
+
 # start_guest SUITES: sets GUEST, the process to wait for. Words of append become init's
 # environment.
 start_guest()

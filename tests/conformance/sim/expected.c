@@ -22,6 +22,8 @@ static const struct {
 	enum verdict verdict;
 } table[] = {
 	{ NO_POWER, "power-*", MUST_SKIP },
+	{ POWER, "adopt-through-our-descriptors", MUST_RUN },
+	{ POWER, "adopt-*", MUST_SKIP },
 	{ NO_POWER, "share-page-of-several-buffers", MUST_SKIP },
 	{ "p*/4k/*", "share-page-of-several-buffers", MUST_SKIP },
 	{ POWER, "request-around-a-hole", MUST_SKIP },

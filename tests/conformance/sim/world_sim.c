@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A simulated machine for each case. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,21 @@ void world_mend(const struct world *world)
 int world_open(struct iom_domain **dom, const struct iom_open_opts *opts)
 {
 	return iom_open_with(dom, opts, iom_sim_sys(sim), iom_backends);
+}
+
+int world_raw_open(const char *node)
+{
+	return iom_sys_open(iom_sim_sys(sim), node, O_RDWR);
+}
+
+int world_raw_ioctl(int fd, unsigned long request, void *arg)
+{
+	return iom_sys_ioctl(iom_sim_sys(sim), fd, request, arg);
+}
+
+void world_raw_close(int fd)
+{
+	iom_sys_close(iom_sim_sys(sim), fd);
 }
 
 /* ---- DMA ------------------------------------------------------------------------------------- */

@@ -39,9 +39,9 @@ pseries)
 		esac
 		echo "-device spapr-pci-host-bridge,index=$1,id=phb$1$options"
 	}
-	bridges="0 1 2 3 4 5 6 7 8 9"
+	bridges="0 1 2 3 4 5 6 7 8 9${cards:+ 10}"
 	bus_of() { if [ "$1" = 0 ]; then echo pci.0; else echo "phb$1.0"; fi; }
-	at() { echo "000$1:00:01.$2"; }
+	at() { printf '%04x:00:01.%d\n' "$1" "$2"; }
 	slot=1 ;;
 powernv)
 	# Without a BMC it cannot switch itself off.
@@ -93,6 +93,7 @@ devices()
 		echo "-device edu,$(on 7 0),dma_mask=0xffffffffffffffff" \
 			"-device edu,$(on 8 0),dma_mask=0xffffffffffffffff" \
 			"-device edu,$(on 9 0),dma_mask=0xffffffffffffffff"
+	[ -z "$cards" ] || wire "$(on 10 0),multifunction=on" "$(on 10 1)"
 }
 
 # The same, as the guest sees them.
@@ -101,3 +102,4 @@ guest_devices="drive=$(at 0 0) pair=$(at 1 0) mate=$(at 1 1)
 	wide=$(at 5 0) wide2=$(at 6 0) vmm=$(at 5 0)"
 [ "$platform" != pseries ] ||
 	guest_devices="$guest_devices elsewhere=$(at 7 0) windowless=$(at 8 0) unequal=$(at 9 0)"
+[ -z "$cards" ] || guest_devices="$guest_devices card=$(at 10 0) card2=$(at 10 1)"

@@ -34,9 +34,11 @@ devices()
 		"-device edu,bus=pcie.0,addr=7.0,multifunction=on" \
 		"-device edu,bus=pcie.0,addr=7.1" \
 		"-device edu,bus=pcie.0,addr=8,dma_mask=0xffffffffffffffff"
+	[ -z "$cards" ] || wire bus=pcie.0,addr=9 bus=pcie.0,addr=a
 }
 
 # The same, as the guest sees them.
 guest_devices="drive=0000:00:03.0 pair=0000:00:04.0 mate=0000:00:04.1
 	edu=0000:00:05.0 edu2=0000:00:06.0 edus=0000:00:07.0,0000:00:07.1
 	wide=0000:00:08.0 vmm=0000:00:08.0"
+[ -z "$cards" ] || guest_devices="$guest_devices card=0000:00:09.0 card2=0000:00:0a.0"

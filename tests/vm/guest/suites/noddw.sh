@@ -23,6 +23,12 @@ for name in pseries powernv type1 type1-iommufd iommufd; do
 done
 unset LIBIOMMU_BACKEND
 
+/guest/bin/iommuctl doctor "$drive" >"$work/out" 2>&1
+status=$?
+notes "$work/out"
+[ "$status" = 1 ] && grep -q '^FAIL no-windows: .*no dynamic DMA windows' "$work/out"
+verdict doctor-says-why $? "exit status $status"
+
 # The bridge serves the kernel's own drivers as before.
 kernel_cksum "$drive" 0 4096 >/dev/null
 verdict kernel-takes-drive $? "the nvme driver cannot read $drive"

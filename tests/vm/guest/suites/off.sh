@@ -9,3 +9,9 @@ verdict no-group-in-sysfs $? "this kernel has an IOMMU after all"
 
 poll_briefly "$drive"
 refused attach-says-why $? "$drive" 'IOMMU group|no IOMMU' 'iommu=on|firmware|command line'
+
+/guest/bin/iommuctl doctor "$drive" >"$work/out" 2>&1
+status=$?
+notes "$work/out"
+[ "$status" = 1 ] && grep -q '^FAIL iommu-off: .*booted with intel_iommu=off' "$work/out"
+verdict doctor-says-why $? "exit status $status"

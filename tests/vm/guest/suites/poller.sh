@@ -54,6 +54,18 @@ poll queues-4 --seconds 1 --span 16m --bs 16k --qd 16 --queues 4 --offset 32m
 poll queues-4-rand --seconds 0 --span 16m --bs 16k --qd 8 --queues 4 --pattern rand
 poll write-only --seconds 0 --span 8m --bs 64k --qd 8 --mode write
 poll seq-512 --seconds 0 --span 512k --bs 512 --qd 4 --offset 48m
+
+# Strictly: each command of a foreign buffer has IOVAs that none had before, declared or not, and at
+# the end nothing is left mapped, of which the library would warn.
+poll strict --strict --seconds 0 --span 16m --bs 16k --qd 8 --queues 4 --pattern rand
+[ ! -s "$work/err" ]
+verdict strict-leaves-nothing $? "$(head -n 1 "$work/err")"
+poll strict-declared --strict --foreign=declared --seconds 0 --span 4m --bs 4k --qd 16 --offset 8m
+[ ! -s "$work/err" ] &&
+	grep -qE '^streams +0 mapped, 0 hits, 0 misses, [1-9][0-9]* transient, ' "$work/out"
+verdict strict-declared-keeps-nothing $? \
+	"$(head -n 1 "$work/err"), $(grep '^streams ' "$work/out" | xargs)"
+
 stop stops-on-sigint INT 130
 stop stops-on-sigterm TERM 143
 

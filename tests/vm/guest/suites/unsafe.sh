@@ -16,6 +16,17 @@ for name in $(echo "$usable" | tr , ' '); do
 done
 unset LIBIOMMU_BACKEND
 
+/guest/bin/iommuctl doctor "$drive" >"$work/out" 2>&1
+status=$?
+notes "$work/out"
+[ "$status" = 1 ] && [ "$(sed -n 's/^FAIL \([a-z-]*\):.*/\1/p' "$work/out")" = unsafe-interrupts ]
+verdict doctor-finds-it $? "exit status $status"
+eval "$(sed -n 's/^ *run: //p' "$work/out")"
+/guest/bin/iommuctl doctor "$drive" >"$work/out" 2>&1
+status=$?
+[ "$status" = 0 ] || notes "$work/out"
+verdict doctor-mends-it "$status" "exit status $status"
+
 allow_unsafe 1
 poll_briefly "$drive"
 status=$?

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "terminal.h"
+
+static const char *root = "";
+
+void files_set_root(const char *dir)
+{
+	root = strcmp(dir, "/") ? dir : "";
+}
+
+bool files_are_real(void)
+{
+	return !*root;
+}
+
+void files_full(char full[FILES_PATH], const char *path)
+{
+	snprintf(full, FILES_PATH, "%s%s", root, path);
+}
+
+/* What does not fit is no path of the kernel's. */
+__attribute__((format(printf, 2, 0))) static void print_path(char full[FILES_PATH],
+							     const char *format, va_list args)
+{
+	size_t used = (size_t)snprintf(full, FILES_PATH, "%s", root);
+
+	if (used < FILES_PATH)
+		vsnprintf(full + used, FILES_PATH - used, format, args);
+}
+
+#define PATH_OF(full, format)                        \
+	do {                                         \
+		va_list path_args;                   \
+		va_start(path_args, format);         \
+		print_path(full, format, path_args); \
+		va_end(path_args);                   \
+	} while (0)
+
+bool files_exist(const char *format, ...)
+{
+	char full[FILES_PATH];
+
+	PATH_OF(full, format);
+	return access(full, F_OK) == 0;
+}
+
+static int read_text(const char *full, char *text, size_t n)
+{
+	int fd = open(full, O_RDONLY | O_CLOEXEC);
+	size_t done = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	while (done < n - 1 && (got = read(fd, text + done, n - 1 - done)) > 0)
+		done += (size_t)got;
+	close(fd);
+	while (done && text[done - 1] == '\n')
+		done--;
+	text[done] = '\0';
+	return 0;
+}
+
+int files_read(char *text, size_t n, const char *format, ...)
+{
+	char full[FILES_PATH];
+
+	PATH_OF(full, format);
+	return read_text(full, text, n);
+}
+
+int64_t files_number(int64_t fallback, const char *format, ...)
+{
+	char full[FILES_PATH], text[64], *end;
+	long long value;
+
+	PATH_OF(full, format);
+	if (read_text(full, text, sizeof(text)) < 0)
+		return fallback;
+	errno = 0;
+	value = strtoll(text, &end, 0);
+	return end == text || *end || errno ? fallback : (int64_t)value;
+}
+
+int files_write(const char *text, const char *format, ...)
+{
+	char full[FILES_PATH];
+	ssize_t done;
+	int fd, ret;
+
+	PATH_OF(full, format);
+	fd = open(full, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = write(fd, text, strlen(text));
+	ret = done < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+FILE *files_open(const char *format, ...)
+{
+	char full[FILES_PATH];
+
+	PATH_OF(full, format);
+	return fopen(full, "re");
+}
+
+void files_link_name(char *name, size_t n, const char *format, ...)
+{
+	char full[FILES_PATH], target[PATH_MAX];
+	const char *slash;
+	ssize_t length;
+
+	PATH_OF(full, format);
+	length = readlink(full, target, sizeof(target) - 1);
+	target[length < 0 ? 0 : length] = '\0';
+	slash = strrchr(target, '/');
+	snprintf(name, n, "%s", slash ? slash + 1 : target);
+	terminal_clean(name);
+}
+
+int files_resolve(char path[FILES_PATH], const char *format, ...)
+{
+	char full[FILES_PATH], base[PATH_MAX], *real;
+	size_t skip = 0, n;
+
+	PATH_OF(full, format);
+	real = realpath(full, NULL);
+	if (!real)
+		return -errno;
+	/* the root's own path may have links, too; and a link may lead to what only begins like it */
+	n = *root && realpath(root, base) ? strlen(base) : 0;
+	if (n && !strncmp(real, base, n) && real[n] == '/')
+		skip = n;
+	snprintf(path, FILES_PATH, "%s", real + skip);
+	free(real);
+	return 0;
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+int files_list(const char *path, files_name_fn *fn, void *arg)
+{
+	struct dirent **entries;
+	char full[FILES_PATH];
+	int i, n, ret = 0;
+
+	files_full(full, path);
+	n = scandir(full, &entries, is_name, alphasort);
+	if (n < 0)
+		return -errno;
+	for (i = 0; i < n; i++) {
+		if (!ret)
+			ret = fn(arg, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return ret;
+}
+
+bool files_may_use(const char *path)
+{
+	char full[FILES_PATH];
+	struct stat st;
+
+	files_full(full, path);
+	if (files_are_real())
+		return faccessat(AT_FDCWD, full, R_OK | W_OK, AT_EACCESS) == 0;
+	return stat(full, &st) == 0 && process_may_use(&st);
+}
