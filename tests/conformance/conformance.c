@@ -9,7 +9,8 @@
 static const char usage[] =
 	"usage: conformance --device BDF [--backend NAME] [--edu BDF] [--edu2 BDF] [--group BDF,BDF]\n"
 	"                   [--wide BDF] [--wide2 BDF] [--elsewhere BDF] [--unequal BDF]\n"
-	"                   [--windowless BDF] [--only CASE] [--leave-alone]\n"
+	"                   [--windowless BDF] [--only CASE[,CASE...]]\n"
+	"                   [--leave-alone]\n"
 	"       conformance --list\n"
 	"\n"
 	"Runs what libiommu.h promises against the kernel, on a PCI function bound to vfio-pci that no\n"
@@ -42,7 +43,7 @@ static int run(const struct world *world, const struct choice *choice)
 	unsigned int total = count_cases(choice);
 
 	if (!total) {
-		fprintf(stderr, "conformance: there is no case '%s'\n", choice->only);
+		fprintf(stderr, "conformance: none of the cases is called '%s'\n", choice->only);
 		return 2;
 	}
 	printf("1..%u\n", total);

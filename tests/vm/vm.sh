@@ -90,7 +90,7 @@ start_guest()
 	# An emulated machine on a busy host stalls, and that says nothing.
 	append_all="$append_all nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 	append_all="$append_all tells=$tells chosen=$chosen usable=$usable why=$why"
-	append_all="$append_all huge_pages=$hugepages"
+	append_all="$append_all huge_pages=$hugepages${cases:+ cases=$cases}"
 	append_all="$append_all ${unsafe:+unsafe=$unsafe }suites=${1// /,} ${guest_devices//[[:space:]]/ }"
 
 	# QEMU runs in the row's folder: paths with blanks or commas never reach its options.
@@ -183,7 +183,7 @@ judge_row()
 }
 
 # manifest_file: the row's manifest with lines "include FILE [BACKEND]" replaced by that file, whose
-# names become those of suites with this backend forced.
+# names become those of suites with this backend forced; of conformance only the cases asked for.
 manifest_file()
 {
 	local word file backend
@@ -193,6 +193,10 @@ manifest_file()
 		else
 			echo "$word${file:+ $file}${backend:+ $backend}"
 		fi
-	done <"$VM_SRC/manifest/$row" >"$DIR/manifest"
+	done <"$VM_SRC/manifest/$row" | awk -v cases="${cases:-}" '
+		BEGIN { n = split(cases, list, ","); while (n) wanted[list[n--]] }
+		cases == "" || !/^conformance[^\/]*\// { print; next }
+		{ name = $1; sub(/.*\//, "", name) }
+		name in wanted || name == "plan-and-exit"' >"$DIR/manifest"
 	echo "$DIR/manifest"
 }
