@@ -32,4 +32,9 @@ causes=$(sed -nE 's/^	\{ "([a-z-]+)", ".*/\1/p; s/.*finding->id = "([a-z-]+)".*/
 passes 'there are causes' test "$(echo "$causes" | wc -w)" -ge 14
 # shellcheck disable=SC2086
 nothing 'causes' missing $causes
+members=$(sed -nE 's/.*(json_[a-z]+|print_optional)\(&?json, "([a-z_]+)".*/\2/p
+	s/.*holes \? "holes" : "(apertures)".*/\1 holes/p' "$srcdir"/tools/*.c)
+passes 'there are members of JSON' test "$(echo "$members" | wc -w)" -ge 30
+# shellcheck disable=SC2086
+nothing 'members of JSON' missing $members
 tap_end
