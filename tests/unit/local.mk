@@ -21,6 +21,7 @@ unit_tests = \
 	%D%/test_buf_pool \
 	%D%/test_choice \
 	%D%/test_cut \
+	%D%/test_descriptors \
 	%D%/test_domain \
 	%D%/test_domain_fds \
 	%D%/test_domain_model \
@@ -36,6 +37,8 @@ unit_tests = \
 	%D%/test_heap \
 	%D%/test_iommufd \
 	%D%/test_iommufd_file \
+	%D%/test_last_iova \
+	%D%/test_limits \
 	%D%/test_manners \
 	%D%/test_map \
 	%D%/test_map_file \
@@ -133,6 +136,7 @@ backend_tests = \
 	%D%/test_buf \
 	%D%/test_buf_pool \
 	%D%/test_cut \
+	%D%/test_descriptors \
 	%D%/test_domain \
 	%D%/test_domain_fds \
 	%D%/test_domain_model \
@@ -142,6 +146,8 @@ backend_tests = \
 	%D%/test_granule \
 	%D%/test_granule_model \
 	%D%/test_heap \
+	%D%/test_last_iova \
+	%D%/test_limits \
 	%D%/test_map \
 	%D%/test_map_file \
 	%D%/test_map_refused \
@@ -180,12 +186,14 @@ power_tests = \
 	%D%/test_buf \
 	%D%/test_buf_pool \
 	%D%/test_cut \
+	%D%/test_descriptors \
 	%D%/test_domain \
 	%D%/test_domain_fds \
 	%D%/test_domain_model \
 	%D%/test_examples \
 	%D%/test_fork \
 	%D%/test_granule_model \
+	%D%/test_limits \
 	%D%/test_nic_example \
 	%D%/test_pci_memory \
 	%D%/test_populate \
