@@ -73,6 +73,8 @@ nvme_poll_files = \
 	%D%/nvme_status.c \
 	%D%/poll_buffers.c \
 	%D%/poll_buffers.h \
+	%D%/poll_journal.c \
+	%D%/poll_journal.h \
 	%D%/poll_options.c \
 	%D%/poll_options.h \
 	%D%/poll_pattern.c \

@@ -45,6 +45,9 @@ const char poll_help[] =
 	"  --dma-bits N      use the drive as if it had so many address bits, 12 to 64\n"
 	"  --strict          have libiommu use no IOVA twice, leave gaps between mappings and keep\n"
 	"                    nothing mapped: a stray access of the drive faults at once\n"
+	"  --journal FILE    write into FILE, anew, which write of which block the drive has\n"
+	"                    acknowledged, as it does: what it must hold, should the poller be killed\n"
+	"                    (poll_journal.h)\n"
 	"  --quiet           print the summary only\n"
 	"  --help, --version\n"
 	"\n"
@@ -87,6 +90,7 @@ static const struct arg args[] = {
 	{ "expect-bytes", ARG_SIZE, TO(expect_bytes), .min = 1, .max = INT64_MAX },
 	{ "dma-bits", ARG_NUMBER, TO(dma_bits), .min = 12, .max = 64 },
 	{ "strict", ARG_FLAG, TO(strict) },
+	{ "journal", ARG_TEXT, TO(journal) },
 	{ "quiet", ARG_FLAG, TO(quiet) },
 };
 
@@ -110,6 +114,8 @@ static int check(const struct poll_options *options)
 				     "bound to vfio-pci, as 0000:01:00.0");
 	if (options->mode == POLL_READ && !options->seconds)
 		return fail(-EINVAL, "--seconds: 0 makes no sense with --mode read");
+	if (options->mode == POLL_READ && options->journal)
+		return fail(-EINVAL, "--journal: --mode read writes nothing to be told of");
 	if (options->span % options->block)
 		return fail(-EINVAL,
 			    "--span: %" PRIu64 " bytes are not a multiple of --bs, %" PRIu64

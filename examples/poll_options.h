@@ -39,6 +39,7 @@ struct poll_options {
 	uint64_t offset;
 	uint64_t span; /* bytes; 0: the default */
 	uint64_t seed;
+	const char *journal; /* a file; NULL: none */
 	/* what the library is told, for it to plan with; 0: nothing */
 	uint64_t expect_page;
 	uint64_t expect_bytes;

@@ -9,6 +9,7 @@
 
 #include "mix.h"
 #include "poll_buffers.h"
+#include "poll_journal.h"
 #include "poll_pattern.h"
 #include "sentence.h"
 
@@ -236,11 +237,13 @@ static int complete(struct poll_run *run, struct poll_lane *lane,
 		run->totals.bytes[direction] += run->options->block;
 		if (run->measuring)
 			histogram_add(&run->latency[direction], run->now_ns - slot->started_ns);
-		if (run->options->mode == POLL_VERIFY && !slot->reading) {
+		if (!slot->reading)
+			ret = poll_journal_written(run, slot->block);
+		if (!ret && run->options->mode == POLL_VERIFY && !slot->reading) {
 			poll_buffer_drop(run, slot);
 			return submit_read(run, lane, slot);
 		}
-		if (run->options->mode == POLL_VERIFY)
+		if (!ret && run->options->mode == POLL_VERIFY)
 			ret = verify(run, slot);
 	}
 

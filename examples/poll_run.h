@@ -64,6 +64,8 @@ struct poll_run {
 	struct poll_slot *slots;
 	struct poll_lane *lanes;
 
+	int journal; /* its descriptor; -1: none */
+
 	/* the span */
 	uint64_t first_lba;
 	uint32_t block_lbas;

@@ -10,6 +10,7 @@
 
 #include "mix.h"
 #include "poll_buffers.h"
+#include "poll_journal.h"
 #include "poll_pattern.h"
 #include "poll_run.h"
 #include "sentence.h"
@@ -123,6 +124,7 @@ int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_sp
 
 	run->ctrl = ctrl;
 	run->space = space;
+	run->journal = -1;
 	run->scratch = malloc(options->block);
 	run->slots = calloc(count, sizeof(*run->slots));
 	run->lanes = calloc(options->queues, sizeof(*run->lanes));
@@ -141,6 +143,9 @@ int poll_run_prepare(struct poll_run *run, struct nvme_ctrl *ctrl, struct dma_sp
 		slot->next = lane->idle;
 		lane->idle = slot;
 	}
+	ret = poll_journal_open(run);
+	if (ret < 0)
+		return ret;
 	return poll_buffers_open(run);
 }
 
@@ -164,11 +169,12 @@ bool poll_run_cksum(const struct poll_run *run, uint32_t *crc)
 int poll_run_release(struct poll_run *run)
 {
 	int ret = run->space ? poll_buffers_close(run) : 0;
+	int lost = run->space ? poll_journal_close(run) : 0;
 
 	free(run->scratch);
 	free(run->slots);
 	free(run->lanes);
 	free(run->generations);
 	free(run->busy);
-	return ret;
+	return ret ? ret : lost;
 }

@@ -47,6 +47,7 @@ unit_tests = \
 	%D%/test_null_backend \
 	%D%/test_nic_example \
 	%D%/test_nvme_example \
+	%D%/test_nvme_journal \
 	%D%/test_only \
 	%D%/test_options \
 	%D%/test_pages \
@@ -253,6 +254,13 @@ $(other_backend_tests): Makefile
 	examples/poll_pattern.c \
 	examples/poll_stats.c \
 	examples/sentence.c
+
+%C%_test_nvme_journal_SOURCES = \
+	%D%/test_nvme_journal.c \
+	examples/poll_journal.c \
+	examples/poll_pattern.c \
+	examples/sentence.c \
+	tests/vm/guest/journal_check.c
 
 %C%_test_vmm_example_SOURCES = \
 	%D%/test_vmm_example.c \

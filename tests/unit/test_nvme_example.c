@@ -407,6 +407,10 @@ START_TEST(options_good)
 	ck_assert_int_eq(parse(&options, "--device x --foreign=declared --hugepages"), ARGS_RUN);
 	ck_assert_int_eq(options.memory, POLL_DECLARED);
 
+	ck_assert_ptr_null(options.journal);
+	ck_assert_int_eq(parse(&options, "--device x --mode write --journal /run/j"), ARGS_RUN);
+	ck_assert_str_eq(options.journal, "/run/j");
+
 	ck_assert_int_eq(parse(&options, "--dev x --sp 8m --sec=3"), ARGS_RUN);
 	ck_assert_uint_eq(options.span, 8 << 20);
 	ck_assert_uint_eq(options.seconds, 3);
@@ -443,6 +447,7 @@ START_TEST(options_bad)
 		{ "--device x --expect-bytes 0", "--expect-bytes", "\"0\"" },
 		{ "--device x --dma-bits 65", "--dma-bits", "65" },
 		{ "--device x --mode read --seconds 0", "--seconds", "read" },
+		{ "--device x --mode read --journal j", "--journal", "read" },
 		{ "--device x --bogus", "--bogus", "no such option" },
 		{ "--device x --s 1", "--s ", "ambiguous: it may be --seconds, --span, --seed" },
 		{ "--device x --se=1", "--se=1", "ambiguous: it may be --seconds, --seed" },

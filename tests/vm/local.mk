@@ -7,6 +7,15 @@ check_PROGRAMS += %D%/guest/cksum
 %C%_guest_cksum_CPPFLAGS =
 %C%_guest_cksum_LDADD =
 
+check_PROGRAMS += %D%/guest/journal
+%C%_guest_journal_SOURCES = \
+	%D%/guest/journal.c \
+	%D%/guest/journal_check.c \
+	%D%/guest/journal_check.h \
+	examples/poll_pattern.c
+%C%_guest_journal_CPPFLAGS = $(public_cppflags) -I$(top_srcdir)
+%C%_guest_journal_LDADD =
+
 check_PROGRAMS += %D%/guest/map_once
 %C%_guest_map_once_SOURCES = %D%/guest/map_once.c
 %C%_guest_map_once_CPPFLAGS = $(public_cppflags)
