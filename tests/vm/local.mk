@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	%D%/guest/suites/demo.sh \
 	%D%/guest/suites/doctor.sh \
 	%D%/guest/suites/foreign.sh \
+	%D%/guest/suites/kills.sh \
 	%D%/guest/suites/nic.sh \
 	%D%/guest/suites/noddw.sh \
 	%D%/guest/suites/numa.sh \
@@ -115,6 +116,7 @@ EXTRA_DIST += \
 	%D%/manifest/doctor-container \
 	%D%/manifest/demo-windows \
 	%D%/manifest/foreign \
+	%D%/manifest/kills \
 	%D%/manifest/nic \
 	%D%/manifest/numa \
 	%D%/manifest/poller \

@@ -46,7 +46,8 @@ load_row()
 	case $row in
 	x86-6.12-vtd48)
 		about="q35, Intel IOMMU, 48 bits" cards=1
-		suites="contract choice conformance poller foreign nic vmm bench tree doctor refusals after"
+		suites="contract choice conformance poller kills foreign nic vmm bench tree doctor"
+		suites="$suites refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
 	x86-6.12-vtd39)
 		# A second NUMA node has memory, and an edu, which no other suite knows.
@@ -69,7 +70,7 @@ load_row()
 		about="q35, Intel IOMMU, 48 bits, with iommufd" cards=1
 		source=linux-source-6.12 chosen=iommufd usable=iommufd,type1,type1-iommufd
 		suites="contract choice conformance conformance-type1 conformance-type1-iommufd"
-		suites="$suites poller foreign foreign-type1 foreign-type1-iommufd nic"
+		suites="$suites poller kills foreign foreign-type1 foreign-type1-iommufd nic"
 		suites="$suites vmm vmm-type1 vmm-type1-iommufd"
 		suites="$suites bench bench-type1 bench-type1-iommufd doctor refusals after"
 		iommu="-device intel-iommu,intremap=on,aw-bits=48" ;;
@@ -115,8 +116,8 @@ load_power_row()
 	pseries-6.12-64k)
 		about="pSeries, POWER10, radix MMU, pages of 64 KiB" cards=1
 		memory=4096 hugepages=520 packages="strace libc6"
-		suites="contract choice conformance poller foreign nic windows calls vmm bench tree"
-		suites="$suites doctor refusals after" ;;
+		suites="contract choice conformance poller kills foreign nic windows calls vmm"
+		suites="$suites bench tree doctor refusals after" ;;
 	pseries-6.12-4k)
 		about="pSeries, POWER10, radix MMU, pages of 4 KiB"
 		kernel=$debian_6_12_ppc ;;

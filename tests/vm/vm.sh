@@ -19,6 +19,8 @@ umask 022
 CACHE=$(cache_dir)
 FETCH_LOG=$BUILD/vm/fetch.log
 VM_TIMEOUT=${VM_TIMEOUT:-1800}
+VM_KILLS=${VM_KILLS:-10}
+VM_KILL_SEED=${VM_KILL_SEED:-$((RANDOM * 32768 + RANDOM))}
 mkdir -p "$BUILD/vm"
 
 # use_row NAME: the row's variables, those of its architecture, and DIR, its folder.
@@ -90,7 +92,8 @@ start_guest()
 	# An emulated machine on a busy host stalls, and that says nothing.
 	append_all="$append_all nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 	append_all="$append_all tells=$tells chosen=$chosen usable=$usable why=$why"
-	append_all="$append_all huge_pages=$hugepages${cases:+ cases=$cases}"
+	append_all="$append_all huge_pages=$hugepages kills=$VM_KILLS kill_seed=$VM_KILL_SEED"
+	append_all="$append_all${cases:+ cases=$cases}"
 	append_all="$append_all ${unsafe:+unsafe=$unsafe }suites=${1// /,} ${guest_devices//[[:space:]]/ }"
 
 	# QEMU runs in the row's folder: paths with blanks or commas never reach its options.
