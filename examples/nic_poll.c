@@ -5,8 +5,6 @@
  * Here are the library's domain and its two devices; nic.h is the driver, nic_run.h the work that it is
  * given.
  */
-#include <err.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,15 +15,8 @@
 #include "nic_report.h"
 #include "nic_run.h"
 #include "program.h"
-#include "sentence.h"
 
 #define PATIENCE_NS UINT64_C(60000000000)
-
-static int complain(int status)
-{
-	warnx("%s", fail_sentence());
-	return status;
-}
 
 /* With the cards open. */
 static int use_cards(struct nic_run *run)
@@ -34,14 +25,14 @@ static int use_cards(struct nic_run *run)
 
 	ret = nic_run_prepare(run);
 	if (ret < 0)
-		return complain(EXIT_FAILURE);
+		return program_complain(EXIT_FAILURE);
 	if (!run->options->quiet) {
 		run->progress = nic_report_progress;
 		nic_report_run(run);
 	}
 	ret = nic_run(run);
 	nic_report_summary(run, program_signal);
-	return ret < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
+	return ret < 0 ? program_complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
 /* With both devices attached.  The cards stop before the memory that they may use goes. */
@@ -51,29 +42,14 @@ static int run_cards(struct nic_run *run, struct iom_device *const *devices)
 
 	for (unsigned int i = 0; i < NIC_CARDS && !status; i++)
 		if (nic_open(&run->cards[i], run->domain, devices[i]) < 0)
-			status = complain(EXIT_FAILURE);
+			status = program_complain(EXIT_FAILURE);
 	if (!status)
 		status = use_cards(run);
 	for (unsigned int i = 0; i < NIC_CARDS; i++)
 		if (nic_close(&run->cards[i]) < 0 && !status)
-			status = complain(EXIT_FAILURE);
+			status = program_complain(EXIT_FAILURE);
 	nic_run_release(run);
 	return status;
-}
-
-/* An argument that the library finds malformed came from the command line. */
-static int refuse(int error)
-{
-	warnx("%s", iom_errmsg());
-	return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-}
-
-/* What libiommu found to be left at the end, above all. */
-static void print_warning(void *arg, int level, const char *message)
-{
-	(void)arg;
-	if (level <= IOM_LOG_WARN)
-		warnx("%s", message);
 }
 
 /* Both in one domain: a buffer has the same IOVA for either. */
@@ -87,7 +63,7 @@ static int attach_and_run(struct nic_run *run)
 	while (attached < NIC_CARDS && !status) {
 		ret = iom_attach(run->domain, addresses[attached], NULL, &devices[attached]);
 		if (ret < 0)
-			status = refuse(ret);
+			status = program_refuse(ret);
 		else
 			attached++;
 	}
@@ -107,7 +83,7 @@ static int open_and_run(const struct nic_options *options)
 		.size = sizeof(open_options),
 		.backend = options->backend,
 		.flags = options->strict ? IOM_OPEN_STRICT : 0,
-		.log = options->strict ? print_warning : NULL,
+		.log = options->strict ? program_warn : NULL,
 	};
 	struct nic_run run = {
 		.options = options,
@@ -118,16 +94,10 @@ static int open_and_run(const struct nic_options *options)
 
 	ret = iom_open(&run.domain, &open_options);
 	if (ret < 0)
-		return refuse(ret);
+		return program_refuse(ret);
 	status = attach_and_run(&run);
 	iom_close(run.domain);
 	return status;
-}
-
-/* Lost words are a failure: the count of lost frames may be among them. */
-static int close_output(void)
-{
-	return program_close_output() < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -139,12 +109,12 @@ int main(int argc, char **argv)
 	switch (nic_options_parse(argc, argv, &options)) {
 	case ARGS_HELP:
 		fputs(nic_help, stdout);
-		return close_output();
+		return program_close_output();
 	case ARGS_VERSION:
 		printf("nic_poll, libiommu %s\n", iom_version());
-		return close_output();
+		return program_close_output();
 	case ARGS_BAD:
-		return complain(EXIT_USAGE);
+		return program_complain(EXIT_USAGE);
 	case ARGS_RUN:
 		break;
 	}
@@ -152,6 +122,6 @@ int main(int argc, char **argv)
 	program_catch_signals();
 	status = open_and_run(&options);
 	if (status == EXIT_SUCCESS)
-		status = close_output();
+		status = program_close_output();
 	return status == EXIT_SUCCESS && program_signal ? EXIT_SIGNAL + program_signal : status;
 }

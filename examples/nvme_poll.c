@@ -4,8 +4,6 @@
  *
  * Here is how a driver uses the library; nvme.h is the driver, poll_run.h the work that it is given.
  */
-#include <err.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,13 +14,6 @@
 #include "poll_report.h"
 #include "poll_run.h"
 #include "program.h"
-#include "sentence.h"
-
-static int complain(int status)
-{
-	warnx("%s", fail_sentence());
-	return status;
-}
 
 /* With the drive open: the rest of its life. */
 static int use_drive(struct nvme_ctrl *ctrl, struct dma_space *space, struct poll_options *options,
@@ -32,13 +23,13 @@ static int use_drive(struct nvme_ctrl *ctrl, struct dma_space *space, struct pol
 
 	ret = poll_run_fit(run, options, ctrl);
 	if (ret < 0)
-		return complain(EXIT_USAGE);
+		return program_complain(EXIT_USAGE);
 	ret = nvme_create_queues(ctrl, options->queues, options->depth, options->block);
 	if (ret < 0)
-		return complain(EXIT_FAILURE);
+		return program_complain(EXIT_FAILURE);
 	ret = poll_run_prepare(run, ctrl, space);
 	if (ret < 0)
-		return complain(EXIT_FAILURE);
+		return program_complain(EXIT_FAILURE);
 
 	run->signal = &program_signal;
 	if (!options->quiet) {
@@ -47,7 +38,7 @@ static int use_drive(struct nvme_ctrl *ctrl, struct dma_space *space, struct pol
 	}
 	ret = poll_run(run);
 	poll_report_summary(run, program_signal);
-	return ret < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
+	return ret < 0 ? program_complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
 /* With the device attached.  The drive stops before the memory that it may use goes. */
@@ -64,7 +55,7 @@ static int run_drive(struct iom_domain *domain, struct iom_device *device,
 		poll_report_backend(domain);
 
 	if (nvme_open(&ctrl, &space, iom_device_fd(device)) < 0) {
-		status = complain(EXIT_FAILURE);
+		status = program_complain(EXIT_FAILURE);
 	} else {
 		if (!options->quiet)
 			poll_report_drive(&ctrl, iom_device_address(device));
@@ -72,25 +63,10 @@ static int run_drive(struct iom_domain *domain, struct iom_device *device,
 	}
 
 	if (nvme_close(&ctrl) < 0 && status == EXIT_SUCCESS)
-		status = complain(EXIT_FAILURE);
+		status = program_complain(EXIT_FAILURE);
 	if (poll_run_release(&run) < 0)
-		status = complain(EXIT_FAILURE);
+		status = program_complain(EXIT_FAILURE);
 	return status;
-}
-
-/* An argument that the library finds malformed came from the command line. */
-static int refuse(int error)
-{
-	warnx("%s", iom_errmsg());
-	return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-}
-
-/* What libiommu found to be left at the end, above all. */
-static void print_warning(void *arg, int level, const char *message)
-{
-	(void)arg;
-	if (level <= IOM_LOG_WARN)
-		warnx("%s", message);
 }
 
 static int attach_and_run(struct poll_options *options)
@@ -101,7 +77,7 @@ static int attach_and_run(struct poll_options *options)
 		.expect_bytes = options->expect_bytes,
 		.expect_page = options->expect_page,
 		.flags = options->strict ? IOM_OPEN_STRICT : 0,
-		.log = options->strict ? print_warning : NULL,
+		.log = options->strict ? program_warn : NULL,
 	};
 	struct iom_attach_opts attach_options = {
 		.size = sizeof(attach_options),
@@ -113,10 +89,10 @@ static int attach_and_run(struct poll_options *options)
 
 	ret = iom_open(&domain, &open_options);
 	if (ret < 0)
-		return refuse(ret);
+		return program_refuse(ret);
 	ret = iom_attach(domain, options->device, &attach_options, &device);
 	if (ret < 0) {
-		status = refuse(ret);
+		status = program_refuse(ret);
 		iom_close(domain);
 		return status;
 	}
@@ -125,12 +101,6 @@ static int attach_and_run(struct poll_options *options)
 	iom_detach(device);
 	iom_close(domain);
 	return status;
-}
-
-/* Lost words are a failure: the sum to compare the drive with may be among them. */
-static int close_output(void)
-{
-	return program_close_output() < 0 ? complain(EXIT_FAILURE) : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -142,12 +112,12 @@ int main(int argc, char **argv)
 	switch (poll_options_parse(argc, argv, &options)) {
 	case ARGS_HELP:
 		fputs(poll_help, stdout);
-		return close_output();
+		return program_close_output();
 	case ARGS_VERSION:
 		printf("nvme_poll, libiommu %s\n", iom_version());
-		return close_output();
+		return program_close_output();
 	case ARGS_BAD:
-		return complain(EXIT_USAGE);
+		return program_complain(EXIT_USAGE);
 	case ARGS_RUN:
 		break;
 	}
@@ -155,6 +125,6 @@ int main(int argc, char **argv)
 	program_catch_signals();
 	status = attach_and_run(&options);
 	if (status == EXIT_SUCCESS)
-		status = close_output();
+		status = program_close_output();
 	return status == EXIT_SUCCESS && program_signal ? EXIT_SIGNAL + program_signal : status;
 }

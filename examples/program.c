@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "program.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <libiommu.h>
 
 #include "sentence.h"
 
@@ -47,7 +50,7 @@ void program_flush(void)
 		first_error = errno;
 }
 
-int program_close_output(void)
+static int close_output(void)
 {
 	int lost;
 
@@ -59,4 +62,28 @@ int program_close_output(void)
 		return fail(-EIO, "not all could be written to standard output%s%s",
 			    first_error ? ": " : "", first_error ? strerror(first_error) : "");
 	return 0;
+}
+
+int program_close_output(void)
+{
+	return close_output() < 0 ? program_complain(EXIT_FAILURE) : EXIT_SUCCESS;
+}
+
+int program_complain(int status)
+{
+	warnx("%s", fail_sentence());
+	return status;
+}
+
+int program_refuse(int error)
+{
+	warnx("%s", iom_errmsg());
+	return error == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+void program_warn(void *arg, int level, const char *message)
+{
+	(void)arg;
+	if (level <= IOM_LOG_WARN)
+		warnx("%s", message);
 }

@@ -23,7 +23,22 @@ void program_catch_signals(void);
 /* What was printed, to where it goes: the first error is kept for program_close_output(). */
 void program_flush(void);
 
-/* 0, or -EIO and a sentence if not all could be written. */
+/*
+ * The last of all: EXIT_SUCCESS, or EXIT_FAILURE and a complaint if not all could be written.  Lost words
+ * are a failure: the sum or the count that somebody waits for may be among them.
+ */
 int program_close_output(void);
+
+/* Says why the last call of an example's own failed; status, to end with. */
+int program_complain(int status);
+
+/*
+ * The same of libiommu's last call; the status to end with: an argument that it finds malformed came from
+ * the command line.
+ */
+int program_refuse(int error);
+
+/* For iom_open_opts.log: its warnings, of what it found to be left at the end, above all. */
+void program_warn(void *arg, int level, const char *message);
 
 #endif /* PROGRAM_H */
