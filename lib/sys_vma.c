@@ -52,7 +52,8 @@ static int open_and_ask(uint64_t addr, struct iom_vma *vma)
 
 /*
  * Each mapping is a line with its range, and lines with what is to be said of it.  A name may make a
- * line longer than what is read at once.
+ * line longer than what is read at once.  A file that cannot be read to its end does not tell that
+ * nothing is there.
  */
 static int read_smaps(uint64_t addr, struct iom_vma *vma)
 {
@@ -65,6 +66,7 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 	file = fopen("/proc/self/smaps", "re");
 	if (!file)
 		return -errno;
+	errno = 0;
 	for (; ret < 0 && fgets(line, sizeof(line), file); begins = strchr(line, '\n')) {
 		if (!begins)
 			continue;
@@ -77,6 +79,8 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 			ret = 0;
 		}
 	}
+	if (ret < 0 && ferror(file))
+		ret = errno ? -errno : -EIO;
 	fclose(file);
 	return ret;
 }
