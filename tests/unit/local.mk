@@ -104,6 +104,7 @@ unit_tests = \
 	%D%/test_sysfs \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translate_beside \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
 	%D%/test_tree \
@@ -169,6 +170,7 @@ backend_tests = \
 	%D%/test_strict \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translate_beside \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
 	%D%/test_unmap \
@@ -209,6 +211,7 @@ power_tests = \
 	%D%/test_strict \
 	%D%/test_threads \
 	%D%/test_translate \
+	%D%/test_translate_beside \
 	%D%/test_translatev \
 	%D%/test_translatev_model \
 	%D%/test_waiting \
