@@ -229,13 +229,29 @@ static enum outcome unsafe_interrupts(struct fixture *f)
 	return PASS;
 }
 
+/* To attach, and for the memfd of a buffer; each works once there are some again. */
 static enum outcome no_descriptors(struct fixture *f)
 {
-	struct iom_device *dev = NULL;
+	const struct iom_buf_opts shared = { .size = sizeof(shared), .flags = IOM_BUF_SHARED };
+	struct iom_counters before;
+	struct iom_region r, buf;
 
 	STAGE(stage_no_descriptors());
-	REFUSED(attach(f, f->world->device, &dev), -EMFILE, f->world->device);
-	EXPECT(!dev && !iom_backend(f->dom));
+	REFUSED(attach(f, f->world->device, &f->dev), -EMFILE, f->world->device);
+	EXPECT(!f->dev && !iom_backend(f->dom));
+	stage_descriptors();
+	OK(attach(f, f->world->device, &f->dev));
+	f->page = iom_page_size(f->dom);
+	OK(iom_map(f->dom, memory(f->page), f->page, IOM_MAP_RW, NULL, &r));
+
+	before = counters(f);
+	STAGE(stage_no_descriptors());
+	REFUSED(iom_buf_alloc(f->dom, f->page, &shared, &buf), -EMFILE, "buffer");
+	EXPECT(same_mappings(f, &before));
+	OK(iom_unmap(f->dom, &r));
+	stage_descriptors();
+	OK(iom_buf_alloc(f->dom, f->page, &shared, &buf));
+	OK(iom_unmap(f->dom, &buf));
 	return PASS;
 }
 

@@ -397,13 +397,24 @@ const char *stage_freezing(void)
 	return "a DMA fault freezes nothing here";
 }
 
+static struct rlimit descriptors;
+
 const char *stage_no_descriptors(void)
 {
 	int lowest = dup(STDERR_FILENO);
-	const struct rlimit limit = { .rlim_cur = (rlim_t)lowest, .rlim_max = (rlim_t)lowest };
+	struct rlimit limit;
 
 	close(lowest);
+	if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0)
+		return "the limit cannot be read";
+	limit = descriptors;
+	limit.rlim_cur = (rlim_t)lowest;
 	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? "the limit cannot be set" : NULL;
+}
+
+void stage_descriptors(void)
+{
+	setrlimit(RLIMIT_NOFILE, &descriptors);
 }
 
 void world_nodes(const char *address, struct nodes *nodes)

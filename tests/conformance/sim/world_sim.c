@@ -403,12 +403,17 @@ const char *stage_no_descriptors(void)
 		.nth = 1,
 		.answer = -EMFILE,
 		.calls = 1u << IOM_SIM_OPEN | 1u << IOM_SIM_READ_FILE | 1u << IOM_SIM_LIST_DIR |
-			 1u << IOM_SIM_FIND_VMA,
+			 1u << IOM_SIM_FIND_VMA | 1u << IOM_SIM_ALLOC_BUF,
 		.on = true,
 	};
 
 	iom_sim_fail(sim, &failure);
 	return NULL;
+}
+
+void stage_descriptors(void)
+{
+	iom_sim_fail(sim, NULL);
 }
 
 static int take_name(void *arg, const char *name)
