@@ -499,8 +499,40 @@ int iom_unmap_everything(struct iom_domain *dom)
 	return unmap_all(dom, true);
 }
 
+/*
+ * Of an address space that somebody else has made: it does not end with the last device, so that what the
+ * kernel refuses to unmap stays in reach of what he has attached.  (Granules are the cache's, which drops
+ * what is idle before.)
+ */
+static void forget_apart(struct iom_domain *dom)
+{
+	uint64_t unit = 0;
+
+	pthread_mutex_lock(&dom->table);
+	while (unit < IOM_SPACE_END) {
+		struct iom_span *span = iom_space_at(&dom->space, unit);
+
+		unit = span->end;
+		if (span->state != IOM_SPAN_MAPPED ||
+		    !iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)))
+			continue;
+		if (span->streamed) {
+			iom_log(&dom->log, IOM_LOG_WARN,
+				"unmapping before the last device goes: %s", iom_errmsg());
+			continue;
+		}
+		iom_span_withdraw(dom, span);
+		iom_span_quarantine(dom, span);
+	}
+	pthread_mutex_unlock(&dom->table);
+}
+
 void iom_kernel_forget(struct iom_domain *dom)
 {
+	if (dom->adopted.on) {
+		forget_apart(dom);
+		return;
+	}
 	if (dom->mappings || dom->quarantined_bytes) {
 		if (kernel_unmap_all(dom) < 0) {
 			(void)kernel_unmap_each(dom, IOM_SPAN_QUARANTINED);

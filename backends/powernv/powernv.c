@@ -23,8 +23,10 @@
 
 static int check_machine(const struct iom_sys *sys)
 {
-	if (iom_power_machine(sys) == IOM_POWER_NV)
-		return 0;
+	int machine = iom_power_machine(sys);
+
+	if (machine < 0 || machine == IOM_POWER_NV)
+		return machine < 0 ? machine : 0;
 	return iom_error(-EOPNOTSUPP, "this is no PowerNV machine");
 }
 

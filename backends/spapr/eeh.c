@@ -45,7 +45,13 @@ static int no_state(const struct iom_sys *sys, const struct iom_backend_device *
 /* Linux before 6.14, unless it has 11b93559000c, says "stopped" on pSeries of what works, too. */
 static void add_doubt(const struct iom_sys *sys)
 {
-	if (iom_power_machine(sys) == IOM_POWER_SERIES)
+	struct iom_kept_error kept;
+	int machine;
+
+	iom_error_keep(&kept);
+	machine = iom_power_machine(sys);
+	iom_error_restore(&kept);
+	if (machine == IOM_POWER_SERIES)
 		iom_error_append("; but kernels before Linux 6.14 say so on pSeries of every "
 				 "device: see if its registers really read as ones");
 }

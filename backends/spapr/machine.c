@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/error.h"
+#include "lib/sysfs.h"
 
 #define ROOT "/proc/device-tree/"
 
@@ -15,30 +16,35 @@
  */
 #define ENTRIES_MAX (UINT64_C(1) << 20)
 
-/* A property that is a list of strings, each with its NUL. */
-static bool has_string(const struct iom_sys *sys, const char *path, const char *word)
+/* Whether a property, a list of strings with a NUL each, has the word: 1, 0 or an error. */
+static int has_string(const struct iom_sys *sys, const char *path, const char *word)
 {
 	char list[1024];
 	const char *at;
 	ssize_t n;
 
 	n = sys->read_file(sys->ctx, path, list, sizeof(list) - 1);
-	if (n <= 0)
-		return false;
+	if (n == -ENOENT)
+		return 0;
+	if (n < 0)
+		return iom_sysfs_error(path, (int)n);
 	list[n] = '\0';
 	for (at = list; at < list + n; at += strlen(at) + 1)
 		if (!strcmp(at, word))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
-enum iom_power_machine iom_power_machine(const struct iom_sys *sys)
+int iom_power_machine(const struct iom_sys *sys)
 {
-	if (has_string(sys, ROOT "compatible", "ibm,powernv"))
-		return IOM_POWER_NV;
+	int ret = has_string(sys, ROOT "compatible", "ibm,powernv");
+
+	if (ret)
+		return ret < 0 ? ret : IOM_POWER_NV;
 	/* as the kernel itself tells it: pSeries_probe() in arch/powerpc/platforms/pseries/setup.c */
-	if (has_string(sys, ROOT "device_type", "chrp"))
-		return IOM_POWER_SERIES;
+	ret = has_string(sys, ROOT "device_type", "chrp");
+	if (ret)
+		return ret < 0 ? ret : IOM_POWER_SERIES;
 	return IOM_POWER_NONE;
 }
 

@@ -11,8 +11,8 @@ enum iom_power_machine {
 	IOM_POWER_SERIES, /* a guest of PowerVM or KVM */
 };
 
-/* As the device tree's root says. */
-enum iom_power_machine iom_power_machine(const struct iom_sys *sys);
+/* As the device tree's root says; or -EMFILE, -EIO: it cannot be read. */
+int iom_power_machine(const struct iom_sys *sys);
 
 /* The number of the highest bit that is set. */
 static inline unsigned int iom_shift_of(uint64_t x)

@@ -107,7 +107,10 @@ static int set_container(struct iom_backend *backend, struct iom_vfio_group *gro
 	if (ret < 0) {
 		iom_sys_ioctl(backend->sys, group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 		/* nothing is mapped yet, so it is not for a mapping that it refuses */
-		return explain_join(t, group, ret == -EINVAL ? -EIO : ret);
+		if (ret == -EINVAL)
+			return iom_error(-EIO, "the kernel gives group %u no IOMMU of type1: %s",
+					 group->number, strerror(EINVAL));
+		return explain_join(t, group, ret);
 	}
 	return 0;
 }
