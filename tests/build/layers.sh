@@ -59,7 +59,9 @@ backend_includes() {
 }
 
 # Where the conformance cases meet the simulation, and see what users do not.
-sim_world=tests/conformance/sim/world_sim.c
+sim_world='tests/conformance/sim/machines.c
+tests/conformance/sim/machines.h
+tests/conformance/sim/world_sim.c'
 
 outsiders() {
 	sources examples tests/conformance | grep -vxF "$sim_world"

@@ -90,6 +90,8 @@ conformance_cases = \
 	%D%/sim/expected.c \
 	%D%/sim/expected.h \
 	%D%/sim/machine.h \
+	%D%/sim/machines.c \
+	%D%/sim/machines.h \
 	%D%/sim/world_sim.c
 %C%_conformance_sim_CPPFLAGS = $(internal_cppflags) -I$(top_srcdir)/%D%
 %C%_conformance_sim_LDADD = sim/libiommu-sim.la libiommu-core.la

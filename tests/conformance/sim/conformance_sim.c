@@ -9,8 +9,6 @@
 #include "expected.h"
 #include "machine.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
 static const char usage[] =
 	"usage: conformance-sim [--machine PATTERN] [--only CASE] [--part N/M]\n"
 	"       conformance-sim --list | --machines\n"
@@ -18,89 +16,6 @@ static const char usage[] =
 	"Runs what libiommu.h promises on the simulated kernel, and prints TAP.  A machine is\n"
 	"PLATFORM/PAGE/KERNEL/BACKEND, and PATTERN one of the shell's; CONFORMANCE_MACHINE in the\n"
 	"environment stands in for it.  --part 1/2 takes every second case, --part 2/2 the others.\n";
-
-static const struct {
-	const char *name, *platform;
-	uint64_t page_size;
-	bool first_stage; /* only that: iommufd of Linux 6.12 attaches nothing there */
-	bool power;       /* its kernels have no iommufd */
-	bool hash_mmu;
-	uint64_t n_hugepages;
-} platforms[] = {
-	{ .name = "x86-48/4k", "x86-48", 4096 },
-	{ .name = "x86-39/4k", "x86-39", 4096 },
-	{ .name = "x86-amd/4k", "x86-amd", 4096 },
-	{ .name = "arm64-smmuv3/4k", "arm64-smmuv3", 4096 },
-	{ .name = "arm64-smmuv3/64k", "arm64-smmuv3", 65536 },
-	{ .name = "x86-flts/4k", "x86-48", 4096, .first_stage = true },
-	{ .name = "powernv/4k", "powernv", 4096, .power = true },
-	{ .name = "powernv/64k", "powernv", 65536, .power = true },
-	{ .name = "powernv-huge/4k", "powernv", 4096, .power = true, .n_hugepages = 512 },
-	{ .name = "powernv-huge/64k", "powernv", 65536, .power = true, .n_hugepages = 512 },
-	{ .name = "pseries/4k", "pseries", 4096, .power = true },
-	{ .name = "pseries/64k", "pseries", 65536, .power = true },
-	{ .name = "pseries-huge/4k", "pseries", 4096, .power = true, .n_hugepages = 512 },
-	{ .name = "pseries-huge/64k", "pseries", 65536, .power = true, .n_hugepages = 512 },
-	{ .name = "pseries-hash/64k",
-	  "pseries",
-	  65536,
-	  .power = true,
-	  .hash_mmu = true,
-	  .n_hugepages = 64 },
-	{ .name = "pseries-vf/4k", "pseries-vf", 4096, .power = true },
-	{ .name = "pseries-vf/64k", "pseries-vf", 65536, .power = true },
-	{ .name = "pseries-vf-huge/64k", "pseries-vf", 65536, .power = true, .n_hugepages = 512 },
-};
-
-/* Without a backend: the library's own choice. */
-static const struct {
-	const char *name;
-	unsigned int kernel;
-	bool iommufd;
-	const char *backend;
-	bool for_power; /* only */
-} kernels[] = {
-	{ "601/type1", 601, false, "type1", false },
-	{ "612/any", 612, false, NULL, false },
-	{ "702/any", 702, false, NULL, true },
-	{ "612-iommufd/any", 612, true, NULL, false },
-	{ "612-iommufd/type1", 612, true, "type1", false },
-	{ "612-iommufd/type1-iommufd", 612, true, "type1-iommufd", false },
-	{ "702-iommufd/iommufd", 702, true, "iommufd", false },
-	{ "702-iommufd/type1", 702, true, "type1", false },
-	{ "702-iommufd/type1-iommufd", 702, true, "type1-iommufd", false },
-};
-
-#define N_MACHINES (ARRAY_SIZE(platforms) * ARRAY_SIZE(kernels))
-
-struct named {
-	struct machine machine;
-	char name[64];
-};
-
-/* False: there is nothing to be seen on such a machine. */
-static bool get_machine(size_t i, struct named *m)
-{
-	size_t p = i / ARRAY_SIZE(kernels), k = i % ARRAY_SIZE(kernels);
-
-	m->machine = (struct machine){
-		.platform = platforms[p].platform,
-		.page_size = platforms[p].page_size,
-		.first_stage = platforms[p].first_stage,
-		.kernel = kernels[k].kernel,
-		.iommufd = kernels[k].iommufd,
-		.backend = kernels[k].backend,
-		.hash_mmu = platforms[p].hash_mmu,
-		.n_hugepages = platforms[p].n_hugepages,
-	};
-	snprintf(m->name, sizeof(m->name), "%s/%s", platforms[p].name, kernels[k].name);
-	if (platforms[p].power)
-		return !kernels[k].iommufd && !kernels[k].backend;
-	if (kernels[k].for_power)
-		return false;
-	return !platforms[p].first_stage || kernels[k].kernel > 612 ||
-	       (kernels[k].iommufd && !kernels[k].backend);
-}
 
 /* The machine that cases run on now. */
 static const char *current;
@@ -111,28 +26,28 @@ static enum verdict expect(const struct world *world, const char *name)
 	return expected_on(current, name);
 }
 
-static bool is_wanted(size_t i, const char *pattern, struct named *m)
+static bool is_wanted(size_t i, const char *pattern, struct named_machine *m)
 {
-	return get_machine(i, m) && !fnmatch(pattern, m->name, 0);
+	return machine_get(i, m) && !fnmatch(pattern, m->name, 0);
 }
 
 static unsigned int count_machines(const char *pattern)
 {
 	unsigned int n = 0;
-	struct named m;
+	struct named_machine m;
 	size_t i;
 
-	for (i = 0; i < N_MACHINES; i++)
+	for (i = 0; i < machines_most(); i++)
 		n += is_wanted(i, pattern, &m);
 	return n;
 }
 
 static void list_machines(void)
 {
-	struct named m;
+	struct named_machine m;
 	size_t i;
 
-	for (i = 0; i < N_MACHINES; i++)
+	for (i = 0; i < machines_most(); i++)
 		if (is_wanted(i, "*", &m))
 			puts(m.name);
 }
@@ -142,7 +57,7 @@ static int run(const char *pattern, const struct choice *choice)
 	unsigned int total = count_machines(pattern) * count_cases(choice);
 	struct tally tally = { 0 };
 	struct world world;
-	struct named m;
+	struct named_machine m;
 	char prefix[80];
 	size_t i;
 
@@ -151,7 +66,7 @@ static int run(const char *pattern, const struct choice *choice)
 		return 2;
 	}
 	printf("1..%u\n", total);
-	for (i = 0; i < N_MACHINES; i++) {
+	for (i = 0; i < machines_most(); i++) {
 		if (!is_wanted(i, pattern, &m))
 			continue;
 		machine_use(&m.machine, &world);

@@ -19,6 +19,15 @@ struct machine {
 	uint64_t n_hugepages; /* that are reserved */
 };
 
+struct named_machine {
+	struct machine machine;
+	char name[64]; /* PLATFORM/PAGE/KERNEL/BACKEND */
+};
+
+/* Machine i, which is less than this; false: there is nothing to be seen on such a one. */
+size_t machines_most(void);
+bool machine_get(size_t i, struct named_machine *m);
+
 /* Use this one from now on. */
 void machine_use(const struct machine *machine, struct world *world);
 

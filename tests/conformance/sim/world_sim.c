@@ -13,56 +13,14 @@
 #include "lib/sys.h"
 #include "sim/sim.h"
 
-#include "machine.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-/* Enough for every case, and few enough to be used up. */
-#define ENTRY_LIMIT 4096
-
-#define NVME .vendor_id = 0x1b36, .device_id = 0x0010, .class_code = 0x010802
-#define EDU .vendor_id = 0x1234, .device_id = 0x11e8, .class_code = 0x00ff00
-
-static const struct iom_sim_resv resv[] = {
-	{ UINT64_C(0x200000000), UINT64_C(0x20fffffff), "reserved" },
-};
-
-static const struct iom_sim_device devices[] = {
-	{ .address = "0000:01:00.0", .group = 14, .driver = "vfio-pci", NVME },
-	{ .address = "0000:02:00.0", .group = 15, .driver = "vfio-pci", EDU },
-	{ .address = "0000:03:00.0", .group = 16, .driver = "vfio-pci", EDU },
-	{ .address = "0000:04:00.0", .group = 17, .driver = "vfio-pci", EDU },
-	{ .address = "0000:04:00.1", .group = 17, .driver = "vfio-pci", EDU },
-	{ .address = "0000:07:00.0", .group = 20, .driver = "vfio-pci", EDU },
-	{ .address = "0000:09:00.0", .group = 22, .driver = "vfio-pci", EDU },
-	{ .address = "0000:08:00.0",
-	  .group = 21,
-	  .driver = "vfio-pci",
-	  EDU,
-	  .dma64_start = UINT64_C(1) << 60 },
-	{ .address = "0000:0a:00.0",
-	  .group = 23,
-	  .driver = "vfio-pci",
-	  EDU,
-	  .dma32_size = UINT64_C(1) << 29 },
-	/* these are not POWER's */
-	{ .address = "0000:05:00.0", .group = 18, .driver = "vfio-pci", NVME, .iommu_bits = 36 },
-	{ .address = "0000:06:00.0",
-	  .group = 19,
-	  .driver = "vfio-pci",
-	  NVME,
-	  .resv = resv,
-	  .n_resv = ARRAY_SIZE(resv) },
-};
-
-#define N_OF_POWER 9
+#include "machines.h"
 
 static const struct machine *machine;
 static struct iom_sim *sim;
 
 static bool is_power(void)
 {
-	return machine->platform[0] == 'p';
+	return machine_is_power(machine);
 }
 
 /* Where the hypervisor chooses. */
@@ -76,37 +34,25 @@ void machine_use(const struct machine *use, struct world *world)
 	machine = use;
 	*world = (struct world){
 		.backend = use->backend,
-		.device = devices[0].address,
-		.edu = devices[1].address,
-		.edu2 = devices[2].address,
-		.pair = { devices[3].address, devices[4].address },
-		.wide = devices[5].address,
-		.wide2 = devices[6].address,
-		.elsewhere = is_pseries() ? devices[7].address : NULL,
-		.unequal = is_power() ? devices[8].address : NULL,
-		.narrow = is_power() ? NULL : devices[9].address,
-		.reserved = is_power() ? NULL : devices[10].address,
+		.device = machine_devices[0].address,
+		.edu = machine_devices[1].address,
+		.edu2 = machine_devices[2].address,
+		.pair = { machine_devices[3].address, machine_devices[4].address },
+		.wide = machine_devices[5].address,
+		.wide2 = machine_devices[6].address,
+		.elsewhere = is_pseries() ? machine_devices[7].address : NULL,
+		.unequal = is_power() ? machine_devices[8].address : NULL,
+		.narrow = is_power() ? NULL : machine_devices[9].address,
+		.reserved = is_power() ? NULL : machine_devices[10].address,
 	};
 }
 
 static int create(bool isolated, bool windowless)
 {
-	const struct iom_sim_config config = {
-		.size = sizeof(config),
-		.platform = machine->platform,
-		.kernel = machine->kernel,
-		.page_size = machine->page_size,
-		.devices = devices,
-		.n_devices = is_power() ? N_OF_POWER : ARRAY_SIZE(devices),
-		.dma_entry_limit = ENTRY_LIMIT,
-		.no_isolated_msi = !isolated,
-		.iommufd = machine->iommufd,
-		.first_stage_only = machine->first_stage,
-		.n_hugepages = machine->n_hugepages,
-		.hash_mmu = machine->hash_mmu,
-		.ddw_off = windowless,
-	};
+	struct iom_sim_config config = machine_config(machine);
 
+	config.no_isolated_msi = !isolated;
+	config.ddw_off = windowless;
 	return iom_sim_create(&config, &sim);
 }
 
@@ -361,9 +307,9 @@ const char *stage_held(const char *address, int *pid)
 	size_t i;
 
 	*pid = 4711;
-	for (i = 0; i < ARRAY_SIZE(devices); i++)
-		if (!strcmp(devices[i].address, address) &&
-		    !iom_sim_hold_group(sim, devices[i].group, *pid, "other"))
+	for (i = 0; i < N_MACHINE_DEVICES; i++)
+		if (!strcmp(machine_devices[i].address, address) &&
+		    !iom_sim_hold_group(sim, machine_devices[i].group, *pid, "other"))
 			return NULL;
 	return no_such;
 }

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# Every failure of every operation on every simulated machine, in parts that can run side by side.
+sweep_parts = \
+	%D%/sweep-1-of-2 \
+	%D%/sweep-2-of-2
+
+if HAVE_CHECK
+check_PROGRAMS += %D%/sweep
+check_SCRIPTS += $(sweep_parts)
+TESTS += $(sweep_parts)
+CLEANFILES += $(sweep_parts)
+else
+EXTRA_PROGRAMS += %D%/sweep
+endif
+
+$(sweep_parts): Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+	part=`echo '$@' | sed 's,.*/sweep-,,; s,-of-,/,'` && \
+	{ echo '#!/bin/sh'; echo "SWEEP_PART=$$part exec ./%D%/sweep"; } >$@ && \
+	chmod +x $@
+
+%C%_sweep_SOURCES = \
+	%D%/answers.h \
+	%D%/ops.h \
+	%D%/place.h \
+	%D%/said.h \
+	%D%/spared.h \
+	%D%/stages.h \
+	%D%/sweep.c \
+	%D%/table.h \
+	tests/conformance/sim/machine.h \
+	tests/conformance/sim/machines.c \
+	tests/conformance/sim/machines.h
+%C%_sweep_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/conformance
+# It refuses memory to everything that is linked into it.
+%C%_sweep_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
