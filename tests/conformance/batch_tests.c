@@ -108,7 +108,7 @@ static enum outcome runs(struct fixture *f)
 static enum outcome fixed(struct fixture *f)
 {
 	const unsigned int flags = IOM_MAP_FIXED;
-	const iom_iova_t base = 64 * MIB;
+	const iom_iova_t base = LOW_IOVA;
 	struct iom_counters before;
 	struct batch b;
 	uint64_t page;
@@ -258,7 +258,7 @@ static enum outcome overlaps(struct fixture *f)
 	/* two at the same IOVA */
 	batch_lay_out(&b, p, page, 2);
 	for (i = 0; i < BATCH; i++)
-		b.pieces[i].iova = 64 * MIB + 2 * i * page;
+		b.pieces[i].iova = LOW_IOVA + 2 * i * page;
 	b.pieces[1].length = 2 * page;
 	b.pieces[1].iova += page;
 	REFUSED(iom_mapv(f->dom, b.pieces, BATCH, flags, NULL, b.regions), -EEXIST, "piece");
@@ -271,10 +271,10 @@ static enum outcome overlaps(struct fixture *f)
 	before = counters(f);
 	REFUSED(batch_map(f, &b, 0), -EEXIST, "piece", "already");
 	TRY(refused_before(f, &before, &b));
-	OK(map_at(f, memory(page), page, 64 * MIB + 6 * page, NULL));
+	OK(map_at(f, memory(page), page, LOW_IOVA + 6 * page, NULL));
 	batch_lay_out(&b, memory(2 * BATCH * page), page, 2);
 	for (i = 0; i < BATCH; i++)
-		b.pieces[i].iova = 64 * MIB + 2 * i * page;
+		b.pieces[i].iova = LOW_IOVA + 2 * i * page;
 	before = counters(f);
 	REFUSED(iom_mapv(f->dom, b.pieces, BATCH, flags, NULL, b.regions), -EEXIST, "piece");
 	TRY(refused_before(f, &before, &b));
@@ -334,7 +334,7 @@ static enum outcome arguments(struct fixture *f)
 	REFUSED(iom_mapv(f->dom, b.pieces, 0, IOM_MAP_RW, NULL, b.regions), -EINVAL, "");
 	REFUSED(iom_mapv(f->dom, b.pieces, BATCH, 0, NULL, b.regions), -EINVAL, "IOM_MAP_READ");
 	REFUSED(batch_map(f, &b, 0x8000), -EINVAL, "0x8000");
-	opts.iova = 64 * MIB;
+	opts.iova = LOW_IOVA;
 	REFUSED(iom_mapv(f->dom, b.pieces, BATCH, IOM_MAP_RW | IOM_MAP_FIXED, &opts, b.regions),
 		-EINVAL, "iova");
 	b.pieces[4].iova = page;
@@ -354,7 +354,7 @@ static enum outcome arguments(struct fixture *f)
 	/* a limit holds for each; regions need not be kept */
 	batch_lay_out(&b, p, page, 2);
 	opts.iova = 0;
-	opts.limit = 64 * MIB - 1;
+	opts.limit = LOW_IOVA - 1;
 	OK(iom_mapv(f->dom, b.pieces, BATCH, IOM_MAP_RW, &opts, NULL));
 	EXPECT(counters(f).mapped_bytes == before.mapped_bytes + BATCH * page);
 	OK(iom_unmap_all(f->dom));

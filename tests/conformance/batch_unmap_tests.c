@@ -158,7 +158,7 @@ static enum outcome files(struct fixture *f)
 static enum outcome one_call_for_neighbours(struct fixture *f)
 {
 	const uint64_t page = memory_page(f);
-	const iom_iova_t base = 64 * MIB;
+	const iom_iova_t base = LOW_IOVA;
 	struct iom_counters before = counters(f);
 	struct iom_region r[6];
 	unsigned int i;

@@ -19,6 +19,9 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
+/* Where every machine here has room, and every device can drive it. */
+#define LOW_IOVA (world_first_iova() + 64 * MIB)
+
 /* More apertures than any machine here has. */
 #define N_APERTURES 16
 

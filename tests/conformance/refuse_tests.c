@@ -70,7 +70,10 @@ static enum outcome overlapping_iova(struct fixture *f)
 	uint64_t page = f->page;
 	char *p = memory(8 * page);
 
-	OK(iom_map(f->dom, p, 2 * page, IOM_MAP_RW, NULL, &r));
+	/* with a page below it that is in the aperture, too */
+	OK(iom_map(f->dom, p, 3 * page, IOM_MAP_RW, NULL, &r));
+	OK(iom_unmap(f->dom, &r));
+	OK(map_at(f, p, 2 * page, r.iova + page, &r));
 	before = counters(f);
 	p += 2 * page;
 	REFUSED(map_at(f, p, 2 * page, r.iova, NULL), -EEXIST, "mapped already");

@@ -6,7 +6,7 @@
 #include "harness.h"
 
 /* A range that every machine here has, and every device can drive. */
-#define ASKED (64 * MIB)
+#define ASKED LOW_IOVA
 #define ASKED_LENGTH (4 * MIB)
 
 /* More than any domain here has, with those that were asked for. */

@@ -350,8 +350,10 @@ static enum outcome pair_of_windows(struct fixture *f)
 
 	TRY(read_list(f, &list));
 	if (!find_listed(&list, 0, GIB)) {
+		const struct iom_aperture *first = &list.v[0];
+
 		REFUSED(ask_at(f, 0, GIB, 4 * KIB, &low), -ERANGE, "hole",
-			in_hex(list.v[0].last + 1).text);
+			in_hex(first->start ? first->start - 1 : first->last + 1).text);
 	} else if (f->page > 4 * KIB) {
 		REFUSED(ask_at(f, 0, GIB, 4 * KIB, &low), -ERANGE, "smallest page");
 	} else {

@@ -18,7 +18,7 @@ struct scattered {
 
 static enum outcome scatter(struct fixture *f, struct scattered *s)
 {
-	const iom_iova_t base = 64 * MIB;
+	const iom_iova_t base = LOW_IOVA;
 
 	s->page = f->page > 4 * KIB ? f->page : 4 * KIB;
 	s->p = memory(4 * s->page);
@@ -180,7 +180,7 @@ static enum outcome misfits(struct fixture *f)
 static enum outcome larger_pages(struct fixture *f)
 {
 	const uint64_t unit = memory_page(f), page = 4 * unit;
-	const iom_iova_t base = 64 * MIB;
+	const iom_iova_t base = LOW_IOVA;
 	iom_iova_t list[MOST];
 	char *p = memory(2 * page);
 	const struct iovec iov = { p, 2 * page };

@@ -40,6 +40,9 @@ void world_end(void);
 /* The page size of the kernel. */
 uint64_t world_page_size(void);
 
+/* Where the first aperture of the machine begins, if no device has been attached either. */
+uint64_t world_first_iova(void);
+
 /* What is counted against RLIMIT_MEMLOCK now. */
 uint64_t world_locked(void);
 

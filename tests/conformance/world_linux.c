@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The machine that the program runs on. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -76,6 +77,16 @@ void world_end(void)
 uint64_t world_page_size(void)
 {
 	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* zPCI's begin where the machine says, which is 4 GiB (start_dma in arch/s390/include/asm/pci.h). */
+uint64_t world_first_iova(void)
+{
+#if defined(__s390x__)
+	return UINT64_C(1) << 32;
+#else
+	return 0;
+#endif
 }
 
 uint64_t world_locked(void)
@@ -203,10 +214,25 @@ static bool is_powernv(void)
 	return false;
 }
 
+/* Is there an IOMMU whose name in sysfs begins so? */
+static bool has_iommu(const char *prefix)
+{
+	DIR *dir = opendir("/sys/class/iommu");
+	struct dirent *entry;
+	bool has = false;
+
+	while (dir && (entry = readdir(dir)))
+		has |= !strncmp(entry->d_name, prefix, strlen(prefix));
+	if (dir)
+		closedir(dir);
+	return has;
+}
+
 /*
  * Linux has mapped write-only memory as readable, too, behind VT-d from 5.12 (eea53c581688) until
  * 6.16 (Restore WO permissions on second-level paging entries); on PowerNV always (pnv_tce_xchg in
- * arch/powerpc/platforms/powernv/pci-ioda-tce.c).
+ * arch/powerpc/platforms/powernv/pci-ioda-tce.c).  The first-stage tables of an SMMUv3 cannot say it
+ * (arm_lpae_prot_to_pte in drivers/iommu/io-pgtable-arm.c).
  */
 const char *write_only_is_readable(void)
 {
@@ -215,7 +241,9 @@ const char *write_only_is_readable(void)
 
 	if (is_powernv())
 		return "PowerNV: write-only memory is readable";
-	if (access("/sys/class/iommu/dmar0", F_OK) || uname(&uts) < 0)
+	if (has_iommu("smmu3."))
+		return "an SMMUv3's first stage: write-only memory is readable";
+	if (!has_iommu("dmar") || uname(&uts) < 0)
 		return NULL;
 	sscanf(uts.release, "%u.%u", &major, &minor);
 	if (major > 6 || (major == 6 && minor >= 16))
@@ -229,6 +257,11 @@ const char *world_msi_window(uint64_t *start, uint64_t *last)
 	*start = 0xfee00000;
 	*last = 0xfeefffff;
 	return NULL;
+#elif defined(__aarch64__)
+	/* MSI_IOVA_BASE in drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c */
+	*start = 0x8000000;
+	*last = 0x80fffff;
+	return has_iommu("smmu3.") ? NULL : "the window is the machine's";
 #elif defined(__powerpc__)
 	(void)start;
 	(void)last;
@@ -236,7 +269,7 @@ const char *world_msi_window(uint64_t *start, uint64_t *last)
 #else
 	(void)start;
 	(void)last;
-	return "the window is known on x86 only";
+	return "no window is known on this machine";
 #endif
 }
 

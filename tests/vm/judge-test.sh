@@ -143,6 +143,31 @@ log "test: expect-fault 0000:00:05.1 0x1002000"
 log "$fault"
 expect "a DMA fault of another device that virtio-iommu tells of" "$unannounced $fault"
 
+smmu='arm-smmu-v3 9050000.smmuv3:'
+# smmu_fault FUNCTION: five lines of it
+smmu_fault()
+{
+	log "$smmu event 0x10 received:"
+	for word in "0x000000${1}00000010" 0x0000020000000000 0x0000000001002000 0x0000000000000000; do
+		log "$smmu 	$word"
+	done
+}
+smmu_fault 28
+expect "a DMA fault that an SMMUv3 tells of" "$unannounced $smmu 	0x0000000001002000"
+log "test: expect-fault 0000:00:05.0 0x1002000"
+smmu_fault 28
+expect "an announced DMA fault that an SMMUv3 tells of" "pass row/kernel-log"
+log "test: expect-fault 0000:00:05.0 0x1001000"
+smmu_fault 28
+expect "a DMA fault elsewhere that an SMMUv3 tells of" "$unannounced $smmu 	0x0000000001002000"
+log "test: expect-fault 0000:00:05.1 0x1002000"
+smmu_fault 28
+expect "a DMA fault of another device that an SMMUv3 tells of" \
+	"$unannounced $smmu 	0x0000000001002000"
+zpci='zpci: 0001:00:00.0: Event 0x3b reports an error for PCI function 0x0'
+log "$zpci"
+expect "an error of a function of zPCI" "fail row/kernel-log - [    9.9] $zpci"
+
 printf '%s\n' 'row* WARNING: it  # because' >"$dir/allow"
 log "WARNING: it"
 expect "a line that is allowed in rows that begin so" "pass row/kernel-log"

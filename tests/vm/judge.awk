@@ -23,6 +23,25 @@ function number(hex,    i, value)
 # fault_of LINE: sets fault_bdf and fault_addr when the kernel reports a DMA fault in it.
 function fault_of(line,    rest, word)
 {
+	# arm-smmu-v3 9050000.smmuv3: event 0x10 received:
+	# arm-smmu-v3 9050000.smmuv3: 	0x0000002800000010	the function and the event
+	# arm-smmu-v3 9050000.smmuv3: 	0x0000020000000000
+	# arm-smmu-v3 9050000.smmuv3: 	0x0000000001002000	the address; and one more
+	if (line ~ /arm-smmu-v3 [^ ]*: event 0x[0-9a-f]+ received:/) {
+		smmu_words = 4
+		return 0
+	}
+	if (smmu_words && match(line, /arm-smmu-v3 [^ ]*:[ \t]+0x[0-9a-f]+$/)) {
+		rest = substr(line, length(line) - 15)
+		smmu_words--
+		if (smmu_words == 3) {
+			word[1] = number(substr(rest, 1, 8))
+			fault_bdf = sprintf("%02x:%02x.%x", int(word[1] / 256), int(word[1] / 8) % 32,
+					    word[1] % 8)
+		}
+		fault_addr = number(rest)
+		return smmu_words == 1
+	}
 	# virtio_iommu virtio0: page fault from EP 40 at 0x1002000 [W]
 	if (match(line, /fault from EP [0-9]+ at 0x[0-9a-f]+/)) {
 		split(substr(line, RSTART, RLENGTH), word, " ")
@@ -187,7 +206,7 @@ BEGIN {
 	bad = "WARNING:|BUG|UBSAN|KASAN|KFENCE|Call Trace|Oops|general protection|" \
 		"[Kk]ernel panic|refcount_t|DMAR:.*[Ff]ault|Unable to handle|segfault|traps:|" \
 		"I/O error|timeout|blocked for more|Bad page|leak|" \
-		"vfio.*(fail|invalid|error)|IOMMU.*(fail|error)"
+		"vfio.*(fail|invalid|error)|IOMMU.*(fail|error)|reports an error for PCI function"
 }
 
 END {

@@ -84,6 +84,11 @@ uint64_t world_page_size(void)
 	return machine->page_size;
 }
 
+uint64_t world_first_iova(void)
+{
+	return 0;
+}
+
 uint64_t world_locked(void)
 {
 	return iom_sim_locked_bytes(sim);

@@ -89,6 +89,7 @@ pins()
 	awk '/^nr_foll_pin_/ { print $1 "=" $2 }' /proc/vmstat | sort | tr '\n' ' '
 }
 
+has_huge() { [ -n "$(ls /sys/kernel/mm/hugepages 2>/dev/null)" ]; }
 free_huge() { awk '/^HugePages_(Total|Free|Rsvd)/ { print $2 }' /proc/meminfo | tr '\n' ' '; }
 
 # allow_unsafe 0|1: whether devices may be used whose interrupts are not isolated.

@@ -2,12 +2,10 @@
 #include "step.h"
 
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,14 +53,13 @@ static int go_on(pid_t pid, enum __ptrace_request how)
 	}
 }
 
+/* The kernel tells it at each stop, not only at system calls. */
 static uint64_t where(pid_t pid)
 {
-#ifdef __powerpc64__
-	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)(PT_NIP * 8), NULL);
-#else
-	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user, regs.rip),
-				NULL);
-#endif
+	struct __ptrace_syscall_info info = { 0 };
+
+	ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info);
+	return info.instruction_pointer;
 }
 
 #ifdef __powerpc64__

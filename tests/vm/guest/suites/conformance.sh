@@ -8,7 +8,8 @@ bind "$drive" vfio-pci
 for bdf in $edu $edu2 $(echo "$edus" | tr , ' ') $wide $wide2 $elsewhere $windowless $unequal; do
 	bind "$bdf" vfio-pci
 done
-tap /guest/bin/conformance $force --device "$drive" --edu "$edu" --edu2 "$edu2" --group "$edus" \
+tap /guest/bin/conformance $force --device "$drive" \
+	${edu:+--edu "$edu"} ${edu2:+--edu2 "$edu2"} ${edus:+--group "$edus"} \
 	${wide:+--wide "$wide"} ${wide2:+--wide2 "$wide2"} \
 	${elsewhere:+--elsewhere "$elsewhere"} ${windowless:+--windowless "$windowless"} \
 	${unequal:+--unequal "$unequal"} ${cases:+--only "$cases"}

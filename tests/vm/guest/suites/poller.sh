@@ -48,8 +48,15 @@ poll seq-4k --seconds 1 --span 8m --bs 4k --qd 32
 poll seq-128k --seconds 0 --span 16m --bs 128k --qd 8 --offset 16m
 poll rand-4k --seconds 0 --span 8m --bs 4k --qd 32 --pattern rand --offset 32m
 poll rand-128k --seconds 1 --span 16m --bs 128k --qd 8 --pattern rand
-poll hugepages-128k --seconds 0 --span 16m --bs 128k --qd 8 --hugepages --offset 16m
-poll hugepages-rand-4k --seconds 0 --span 8m --bs 4k --qd 64 --hugepages --pattern rand
+if has_huge; then
+	poll hugepages-128k --seconds 0 --span 16m --bs 128k --qd 8 --hugepages --offset 16m
+	poll hugepages-rand-4k --seconds 0 --span 8m --bs 4k --qd 64 --hugepages --pattern rand
+else
+	for name in hugepages-128k hugepages-rand-4k; do
+		skip "$name" "the processor has no huge pages"
+		skip "$name-read-by-kernel" "the processor has no huge pages"
+	done
+fi
 poll queues-4 --seconds 1 --span 16m --bs 16k --qd 16 --queues 4 --offset 32m
 poll queues-4-rand --seconds 0 --span 16m --bs 16k --qd 8 --queues 4 --pattern rand
 poll write-only --seconds 0 --span 8m --bs 64k --qd 8 --mode write
