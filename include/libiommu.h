@@ -66,7 +66,9 @@
  * Threads.  All calls are thread-safe, except that iom_close(), iom_detach(), iom_memory_remove(),
  * iom_stream_close() and iom_buf_pool_close() must not race other uses of the handle that they end,
  * and that a stream, or a pool of buffers, serves one thread at a time.  The translations take no
- * lock and make no system call; only they may be called from a signal handler.
+ * lock and make no system call; only they may be called from a signal handler.  No call is a
+ * cancellation point: a thread that is cancelled comes back from it first (asynchronous cancellation,
+ * and longjmp() out of a handler that interrupts a call, are not supported); see libiommu(7).
  *
  * Fork.  Handles belong to the process that opened them.  In a child of fork(), every call on them
  * that can fail does so with -EPERM, iom_detach() does nothing, and iom_close() closes the child's

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "cancel.h"
 #include "domain.h"
 #include "error.h"
 #include "map.h"
@@ -274,7 +275,7 @@ static int make_room(struct iom_domain *dom, struct iom_ask *ask, int err)
 		(void)unmap_victims(dom, &victims);
 	} else if (cache->evicting) {
 		err = 0;
-		pthread_cond_wait(&cache->changed, &cache->lock);
+		iom_cond_wait(&cache->changed, &cache->lock);
 	} else {
 		/* who counts one less in flight has noted its end before */
 		transients = __atomic_load_n(&cache->transients, __ATOMIC_ACQUIRE);
@@ -319,7 +320,7 @@ static struct iom_granule *next_settled(struct iom_cache *cache, uint64_t *unit,
 			*unit = granule->span.end;
 			return granule;
 		}
-		pthread_cond_wait(&cache->changed, &cache->lock);
+		iom_cond_wait(&cache->changed, &cache->lock);
 	}
 	return NULL;
 }
@@ -480,7 +481,7 @@ static int wait_for_change(struct iom_cache *cache, const struct iom_ask *ask)
 {
 	if (ask->nowait)
 		return -EAGAIN;
-	pthread_cond_wait(&cache->changed, &cache->lock);
+	iom_cond_wait(&cache->changed, &cache->lock);
 	return 0;
 }
 

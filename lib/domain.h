@@ -12,6 +12,7 @@
 #include "adopt.h"
 #include "aperture.h"
 #include "cache.h"
+#include "cancel.h"
 #include "history.h"
 #include "libiommu.h"
 #include "log.h"
@@ -186,7 +187,7 @@ static inline int iom_spans_reserve(struct iom_domain *dom, size_t n)
 static inline void iom_wait_settled(struct iom_domain *dom)
 {
 	dom->waiting++;
-	pthread_cond_wait(&dom->settled, &dom->table);
+	iom_cond_wait(&dom->settled, &dom->table);
 	dom->waiting--;
 }
 

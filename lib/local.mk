@@ -19,6 +19,7 @@ libiommu_core_la_SOURCES = \
 	%D%/buf_pool.c \
 	%D%/cache.c \
 	%D%/cache.h \
+	%D%/cancel.h \
 	%D%/close.c \
 	%D%/domain.c \
 	%D%/domain.h \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "error.h"
 
 static const char *const level_names[] = {
@@ -42,6 +43,8 @@ void iom_log(const struct iom_log *log, enum iom_log_level level, const char *fm
 
 	if (!log->callback && (int)level > log->stderr_level)
 		return;
+	/* locks are held */
+	IOM_NO_CANCEL;
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);

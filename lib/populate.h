@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "cancel.h"
+
 struct iom_domain;
 struct iom_map_request;
 
@@ -26,6 +28,8 @@ static inline void iom_progress_add(struct iom_progress *progress, uint64_t byte
 {
 	if (!progress || !progress->tell)
 		return;
+	/* locks are held, but for those of the first touch */
+	IOM_NO_CANCEL;
 	progress->done += bytes;
 	progress->tell(progress->arg, progress->done, progress->total);
 }

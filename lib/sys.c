@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "sys_buf.h"
 #include "sys_file.h"
 
@@ -28,20 +29,30 @@ static int answer(int ret, int before)
 
 static int linux_open(void *ctx, const char *path, int flags)
 {
-	int before = errno;
+	int fd, before = errno;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
-	return answer(open(path, flags | O_CLOEXEC), before);
+	do
+		fd = open(path, flags | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	return answer(fd, before);
 }
 
+/* Interrupted or not, the descriptor is gone, and its number may be another file's by now. */
 static int linux_close(void *ctx, int fd)
 {
 	int before = errno;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	return answer(close(fd), before);
 }
 
+/*
+ * EINTR is the caller's to see: SPAPR has it for what is no interruption (the hypervisor's H_PARAMETER),
+ * and would have it for ever.
+ */
 static int linux_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
 	int before = errno;
@@ -55,6 +66,7 @@ static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 	int fd, before = errno;
 	size_t done = 0;
 	ssize_t ret;
+	IOM_NO_CANCEL;
 
 	fd = linux_open(ctx, path, O_RDONLY);
 	if (fd < 0)
@@ -76,6 +88,7 @@ static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 static ssize_t linux_read_link(void *ctx, const char *path, char *buf, size_t n)
 {
 	int before = errno;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	return answer((int)readlink(path, buf, n), before);
@@ -86,6 +99,7 @@ static int linux_list_dir(void *ctx, const char *path, iom_sys_name_fn *name, vo
 	int ret = 0, before = errno;
 	struct dirent *entry;
 	DIR *dir;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	dir = opendir(path);

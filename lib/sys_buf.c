@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "sys_file.h"
 
 #ifdef HAVE_LIBNUMA
@@ -134,7 +135,9 @@ static int map_shared(const struct iom_buf_want *want, void **pages, int *fd)
 	part.fd = memfd_create("libiommu", flags);
 	if (part.fd < 0)
 		return -errno;
-	ret = ftruncate(part.fd, (off_t)want->length) < 0 ? -errno : 0;
+	do
+		ret = ftruncate(part.fd, (off_t)want->length) < 0 ? -errno : 0;
+	while (ret == -EINTR);
 	if (!ret)
 		ret = iom_sys_linux_map_file(NULL, &part, true, pages);
 	if (ret < 0)
@@ -183,6 +186,7 @@ static int alloc(const struct iom_buf_want *want, void **pages, int *fd)
 int iom_sys_linux_alloc_buf(void *ctx, const struct iom_buf_want *want, void **pages, int *fd)
 {
 	int ret, before = errno;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	ret = alloc(want, pages, fd);
@@ -193,6 +197,7 @@ int iom_sys_linux_alloc_buf(void *ctx, const struct iom_buf_want *want, void **p
 void iom_sys_linux_free_buf(void *ctx, void *pages, size_t length, int fd)
 {
 	int before = errno;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	munmap(pages, length);

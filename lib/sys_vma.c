@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cancel.h"
 #include "sys.h"
 
 /* struct procmap_query and PROCMAP_QUERY of <linux/fs.h>, which older headers do not have. */
@@ -34,15 +35,20 @@ static int ask(int fd, uint64_t addr, struct iom_vma *vma)
 
 static int open_maps(void)
 {
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int fd;
 
+	do
+		fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
 	return fd < 0 ? -errno : fd;
 }
 
 static int open_and_ask(uint64_t addr, struct iom_vma *vma)
 {
-	int ret, fd = open_maps();
+	int ret, fd;
+	IOM_NO_CANCEL;
 
+	fd = open_maps();
 	if (fd < 0)
 		return fd;
 	ret = ask(fd, addr, vma);
@@ -62,6 +68,7 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 	char line[512];
 	int ret = -ENOENT;
 	FILE *file;
+	IOM_NO_CANCEL;
 
 	file = fopen("/proc/self/smaps", "re");
 	if (!file)
@@ -89,6 +96,7 @@ int iom_sys_linux_open_vmas(void *ctx)
 {
 	int ret, fd, before = errno;
 	struct iom_vma vma;
+	IOM_NO_CANCEL;
 
 	(void)ctx;
 	fd = open_maps();
@@ -114,7 +122,9 @@ int iom_sys_linux_find_vma(void *ctx, int fd, uint64_t addr, struct iom_vma *vma
 	if (ret == -EBADF || ret == -ENOTTY || ret == -EINVAL)
 		ret = open_and_ask(addr, &found);
 	if (ret == -ENOTTY || ret == -EINVAL)
-		ret = read_smaps(addr, &found);
+		do
+			ret = read_smaps(addr, &found);
+		while (ret == -EINTR);
 	if (!ret)
 		*vma = found;
 	errno = before;

@@ -9,6 +9,7 @@
 
 #include <linux/vfio.h>
 
+#include "lib/cancel.h"
 #include "lib/error.h"
 #include "lib/memlock.h"
 #include "lib/radix.h"
@@ -351,7 +352,7 @@ static struct slab *settled_at(uint64_t unit)
 		if (!slab_of(span)->changing)
 			return slab_of(span);
 		registry()->waiting++;
-		pthread_cond_wait(&registry()->settled, &registry()->lock);
+		iom_cond_wait(&registry()->settled, &registry()->lock);
 		registry()->waiting--;
 	}
 }

@@ -25,6 +25,13 @@ kernel_words() {
 		xargs grep -nwE 'ioctl|(VFIO|IOMMU)_[A-Za-z0-9_]+|sys/ioctl\.h|linux/(vfio|iommufd)\.h'
 }
 
+# A thread may be cancelled in these, with a lock held: only where cancellation is off meanwhile
+# (lib/cancel.h; tests/unit/test_cancel.c goes through lib/sys).
+cancellation_points() {
+	sources lib backends | grep -vE '^lib/(sys(_[a-z]+)?\.c|cancel\.h|log\.c)$' |
+		xargs grep -nE '(^|[^A-Za-z_0-9>.*])(pthread_(cond_(timed)?wait|join|testcancel)|sem_wait|open(at|dir)?|creat|close|fcntl|p?read(v|dir)?|p?writev?|f(open|close|gets|getc|read|write|printf|puts|flush|sync)|getline|printf|puts|perror|poll|ppoll|p?select|epoll_wait|u?sleep|nanosleep|clock_nanosleep|pause|wait(pid|id)?|msync|syslog|system)\('
+}
+
 vfio_words() {
 	sources lib | xargs grep -n VFIO_
 }
@@ -145,6 +152,7 @@ no_licence() {
 
 nothing 'lib/ speaks of no kernel interface, lib/sys apart' kernel_words
 nothing 'lib/ knows nothing of VFIO, lib/sys neither' vfio_words
+nothing 'no thread is cancelled but where cancellation is off' cancellation_points
 nothing 'lib/ names no backend' backend_names
 nothing 'lib/ includes nothing above it but backends/backend.h' lib_includes
 nothing 'backends do not know each other' backend_includes

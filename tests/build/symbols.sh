@@ -45,6 +45,8 @@ same 'libiommu.map lists what libiommu.h declares' "$scratch/header" "$scratch/m
 sed -n 's/^ \(iom_[a-z_0-9]*\)@LIBIOMMU_[0-9]* .*/\1/p' "${srcdir:?}/debian/libiommu0.symbols" |
 	sort > "$scratch/package"
 same 'so does the list of the package' "$scratch/map" "$scratch/package"
+sed -n 's/^	CALL(\([a-z_]*\), .*/iom_\1/p' "${srcdir:?}/tests/unit/every_call.h" | sort > "$scratch/every"
+same 'tests/unit/every_call.h has each of them' "$scratch/map" "$scratch/every"
 
 if [ -e "$shared" ]; then
 	$NM -D --defined-only "$shared" | awk '$2 != "A" { print $3 }' | sort > "$scratch/versioned"

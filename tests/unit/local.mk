@@ -19,6 +19,7 @@ unit_tests = \
 	%D%/test_binding \
 	%D%/test_buf \
 	%D%/test_buf_pool \
+	%D%/test_cancel \
 	%D%/test_choice \
 	%D%/test_cut \
 	%D%/test_descriptors \
@@ -32,6 +33,7 @@ unit_tests = \
 	%D%/test_failures \
 	%D%/test_fallback \
 	%D%/test_fork \
+	%D%/test_fork_calls \
 	%D%/test_granule \
 	%D%/test_granule_model \
 	%D%/test_heap \
@@ -102,6 +104,7 @@ unit_tests = \
 	%D%/test_strict \
 	%D%/test_sys \
 	%D%/test_sysfs \
+	%D%/test_sys_threads \
 	%D%/test_threads \
 	%D%/test_translate \
 	%D%/test_translate_beside \
@@ -145,6 +148,7 @@ backend_tests = \
 	%D%/test_examples \
 	%D%/test_failures \
 	%D%/test_fork \
+	%D%/test_fork_calls \
 	%D%/test_granule \
 	%D%/test_granule_model \
 	%D%/test_heap \
@@ -188,6 +192,7 @@ power_tests = \
 	%D%/test_batch_waiting \
 	%D%/test_buf \
 	%D%/test_buf_pool \
+	%D%/test_cancel \
 	%D%/test_cut \
 	%D%/test_descriptors \
 	%D%/test_domain \
@@ -195,6 +200,7 @@ power_tests = \
 	%D%/test_domain_model \
 	%D%/test_examples \
 	%D%/test_fork \
+	%D%/test_fork_calls \
 	%D%/test_granule_model \
 	%D%/test_limits \
 	%D%/test_nic_example \
@@ -306,6 +312,7 @@ $(other_backend_tests): Makefile
 	%D%/counted_pages.h \
 	%D%/domain_rig.h \
 	%D%/eeh_rig.h \
+	%D%/every_call.h \
 	%D%/failing_rig.h \
 	%D%/fake_files.h \
 	%D%/fdt_rig.h \
