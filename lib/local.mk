@@ -2,8 +2,8 @@
 
 # Every object of lib/ and backends/, its internal functions within reach: for the unit tests.
 noinst_LTLIBRARIES += libiommu-core.la
-libiommu_core_la_CPPFLAGS = -include %D%/exports.h $(internal_cppflags)
-libiommu_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+libiommu_core_la_CPPFLAGS = $(FORTIFY) -include %D%/exports.h $(internal_cppflags)
+libiommu_core_la_CFLAGS = $(AM_CFLAGS) $(HARDENING) -fvisibility=hidden
 libiommu_core_la_SOURCES = \
 	%D%/adopt.c \
 	%D%/adopt.h \
@@ -129,4 +129,4 @@ libiommu_la_LDFLAGS = $(AM_LDFLAGS) $(LIB_LDFLAGS) -version-info 0:0:0 \
 	-Wl,--version-script=$(srcdir)/%D%/libiommu.map
 EXTRA_libiommu_la_DEPENDENCIES = %D%/libiommu.map
 
-EXTRA_DIST += %D%/libiommu.map
+EXTRA_DIST += %D%/fortify.h %D%/libiommu.map

@@ -43,8 +43,10 @@ bin_PROGRAMS += %D%/iommuctl
 	%D%/table.h \
 	%D%/terminal.c \
 	%D%/terminal.h
-%C%_iommuctl_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples \
+%C%_iommuctl_CPPFLAGS = $(FORTIFY) $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples \
 	-DLIBEXEC_FOLDER='"$(pkglibexecdir)"'
+%C%_iommuctl_CFLAGS = $(AM_CFLAGS) $(HARDENING) $(PIE)
+%C%_iommuctl_LDFLAGS = $(AM_LDFLAGS) $(TOOL_LDFLAGS)
 %C%_iommuctl_LDADD = libiommu.la
 
 # bash-completion finds it by the command's name.

@@ -34,6 +34,61 @@ not_in_archive() {
 	comm -23 "$scratch/header" "$scratch/global"
 }
 
+# not_full_relro FILE: what the loader leaves writable, or binds later
+not_full_relro() {
+	$OBJDUMP -p "$1" > "$scratch/headers"
+	grep -q '^ *RELRO ' "$scratch/headers" || echo 'no RELRO'
+	awk '$1 == "BIND_NOW" || ($1 ~ /^FLAGS(_1)?$/ && $2 != "0x0") { found = 1 } END { exit !found }' \
+		"$scratch/headers" || echo 'bound lazily'
+}
+
+executable_stack() {
+	$OBJDUMP -p "$1" | awk '
+		/^ *STACK / { getline; seen = 1; if ($NF ~ /x/) print }
+		/^ *LOAD / { getline; if ($NF == "rwx") print "LOAD: " $0 }
+		END { if (!seen) print "it says nothing of its stack" }'
+}
+
+text_relocations() {
+	$OBJDUMP -p "$1" | grep -w TEXTREL
+}
+
+at_fixed_address() {
+	$OBJDUMP -f "$1" | grep -w EXEC_P
+}
+
+# For the next two the library has to have something that needs them, as it has.
+lacks_canaries() {
+	$NM -D --undefined-only "$1" | grep -q __stack_chk_fail || echo 'no canaries'
+}
+
+is_fortified() {
+	# shellcheck disable=SC2086 # lists of flags
+	echo 'int fortified = _FORTIFY_SOURCE;' | $CC ${COMPILE_FLAGS:-} ${FORTIFY:-} -E -x c - |
+		grep -q 'fortified = [1-9]'
+}
+
+lacks_fortified() {
+	$NM -D --undefined-only "$1" | grep -q '_chk\(@\|$\)' || echo 'nothing is fortified'
+}
+
+# protected NAME FILE
+protected() {
+	nothing "$1: what the loader has filled in stays read-only" not_full_relro "$2"
+	nothing "$1: no stack and no segment is writable and executable" executable_stack "$2"
+	nothing "$1: no relocations in its code" text_relocations "$2"
+	case " ${HARDENING:-} ${COMPILE_FLAGS:-} " in
+	*' -fno-stack-protector '*) skip "$1: canaries" 'who builds it wants none' ;;
+	*' -fstack-protector-strong '*) nothing "$1: canaries" lacks_canaries "$2" ;;
+	*) skip "$1: canaries" 'built without' ;;
+	esac
+	if [ -n "${HARDENING:-}" ] && is_fortified; then
+		nothing "$1: fortified" lacks_fortified "$2"
+	else
+		skip "$1: fortified" 'built without'
+	fi
+}
+
 constructors() {
 	$OBJDUMP -h "$static" | grep -E '\.(init_array|ctors|preinit_array)'
 }
@@ -87,5 +142,18 @@ if [ -e "$preloaded" ]; then
 	nothing 'every global symbol of the simulation begins with iom_' foreign "$scratch/sim"
 else
 	skip 'symbols of the simulation' 'not built'
+fi
+if [ -e "$shared" ]; then
+	protected libiommu.so "$shared"
+else
+	skip 'protection of the shared library' 'not built'
+fi
+iommuctl=tools/iommuctl
+[ ! -e tools/.libs/iommuctl ] || iommuctl=tools/.libs/iommuctl
+if [ -e "$iommuctl" ]; then
+	protected iommuctl "$iommuctl"
+	nothing 'iommuctl: at random addresses' at_fixed_address "$iommuctl"
+else
+	skip 'protection of iommuctl' 'not built'
 fi
 tap_end
