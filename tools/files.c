@@ -95,6 +95,34 @@ int64_t files_number(int64_t fallback, const char *format, ...)
 	return end == text || *end || errno ? fallback : (int64_t)value;
 }
 
+/* Whether an open file is one below the root, by whichever links it was found. */
+static bool is_below_root(int fd)
+{
+	char link[64], base[PATH_MAX], real[PATH_MAX];
+	size_t n = realpath(root, base) ? strlen(base) : 0;
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, real, sizeof(real) - 1);
+	if (!n || length < 0)
+		return false;
+	real[length] = '\0';
+	return !strncmp(real, base, n) && real[n] == '/';
+}
+
+/* A root that somebody else has made may have links to the real one's files. */
+static int open_to_write(const char *full)
+{
+	int fd = open(full, O_WRONLY | O_CLOEXEC | O_NOCTTY | (*root ? O_NONBLOCK : 0));
+
+	if (fd < 0)
+		return -errno;
+	if (!*root || is_below_root(fd))
+		return fd;
+	close(fd);
+	return -EXDEV;
+}
+
 int files_write(const char *text, const char *format, ...)
 {
 	char full[FILES_PATH];
@@ -102,9 +130,9 @@ int files_write(const char *text, const char *format, ...)
 	int fd, ret;
 
 	PATH_OF(full, format);
-	fd = open(full, O_WRONLY | O_CLOEXEC);
+	fd = open_to_write(full);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	done = write(fd, text, strlen(text));
 	ret = done < 0 ? -errno : 0;
 	close(fd);

@@ -170,6 +170,12 @@ passes 'a driver that does not take it' says 1 'vfio-pci did not take .* is boun
 passes 'it was taken from its driver' written drivers/e1000e/unbind "$bdf"
 passes 'and probed' written drivers_probe "$bdf"
 passes 'and the override was taken back' written "devices/$bdf/driver_override" ''
+echo 'not of this root' >"$scratch/outside"
+mv "$root/sys/bus/pci/devices/$bdf/driver_override" "$scratch/override"
+ln -s "$scratch/outside" "$root/sys/bus/pci/devices/$bdf/driver_override"
+passes 'a file that leads out of the root' says 1 'cannot write .*driver_override' bind --driver vfio-pci "$bdf"
+passes 'and that is as it was' grep -qx 'not of this root' "$scratch/outside"
+mv "$scratch/override" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'vfio-pci has it already' says 0 'already' bind --driver e1000e "$bdf"
 passes 'a driver that is not there' says 1 'modprobe uio_pci_generic' \
 	bind --driver uio_pci_generic "$bdf"
