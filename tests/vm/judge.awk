@@ -124,10 +124,13 @@ kind == "manifest" {
 		next
 	name = $0
 	reason = ""
+	# What a row says itself comes after what it includes, and counts.
 	if (match(name, /[ \t]+# *n\/a[ \t]*/)) {
 		reason = substr(name, RSTART + RLENGTH)
 		name = substr(name, 1, RSTART - 1)
 		na[name] = reason == "" ? "no reason given" : reason
+	} else {
+		delete na[name]
 	}
 	# A row that runs all its suites must have all that its manifest names.
 	if ((wanted(name) || (whole && name !~ /^demo\//)) && !(name in listed)) {

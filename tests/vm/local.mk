@@ -54,7 +54,9 @@ EXTRA_DIST += \
 	scripts/jobs.sh \
 	scripts/lib.sh \
 	%D%/allow \
+	%D%/arch/arm64.sh \
 	%D%/arch/ppc64le.sh \
+	%D%/arch/s390x.sh \
 	%D%/arch/x86_64.sh \
 	%D%/build.sh \
 	%D%/check-vm \
@@ -89,10 +91,15 @@ EXTRA_DIST += \
 	%D%/judge.awk \
 	%D%/judge-test.sh \
 	%D%/manifest/after \
+	%D%/manifest/arm64-6.12-smmuv3 \
+	%D%/manifest/arm64-6.12-smmuv3-16k \
+	%D%/manifest/arm64-6.12-virtio \
 	%D%/manifest/bench \
 	%D%/manifest/calls \
 	%D%/manifest/choice \
 	%D%/manifest/conformance \
+	%D%/manifest/conformance-isolated \
+	%D%/manifest/conformance-no-edu \
 	%D%/manifest/conformance-no-power \
 	%D%/manifest/conformance-power \
 	%D%/manifest/conformance-powernv \
@@ -126,6 +133,7 @@ EXTRA_DIST += \
 	%D%/manifest/pseries-6.12-hash \
 	%D%/manifest/pseries-6.12-noddw \
 	%D%/manifest/refusals \
+	%D%/manifest/s390x-6.12-zpci \
 	%D%/manifest/vmm \
 	%D%/manifest/tree \
 	%D%/manifest/tree-powernv \

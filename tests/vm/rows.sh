@@ -12,7 +12,7 @@
 #   memory    MiB
 #   packages  further packages whose programs the guest has, and the library that they need
 #   hugepages how many, of the default size
-#   platform, machine_options, cpu  for arch/ppc64le.sh
+#   platform, machine_options, cpu  for arch/ppc64le.sh; the latter two for arch/arm64.sh, too
 #   suites    files of guest/suites/, in order
 #   tells     what the kernel must say there: page sizes, and the ranges of IOVAs that type1 has,
 #             or on POWER, the size of the default window
@@ -27,10 +27,13 @@
 # The long ones first: they run side by side, and the last ones should end together.
 rows="x86-6.12-iommufd pseries-6.12-64k pseries-6.12-hash pseries-6.12-4k powernv9-6.12-64k
 	x86-6.12-flts x86-6.12-vtd48 x86-6.1-vtd48 x86-6.12-vtd39 x86-6.12-virtio
+	arm64-6.12-smmuv3 s390x-6.12-zpci arm64-6.12-smmuv3-16k arm64-6.12-virtio
 	x86-6.12-virtio-iommufd pseries-6.12-noddw x86-6.12-off"
 
 debian_6_12='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-amd64'
 debian_6_12_ppc='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-powerpc64le'
+debian_6_12_arm='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-arm64'
+debian_6_12_s390='bookworm-backports:linux-image-6\.12\.[0-9]+\+deb12(\.[0-9]+)?-s390x'
 debian_6_1='any:linux-image-6\.1\.0-[0-9]+-amd64'
 
 load_row()
@@ -100,6 +103,38 @@ load_row()
 		suites="off" ;;
 	pseries-*|powernv9-*)
 		load_power_row ;;
+	arm64-*)
+		load_arm_row ;;
+	s390x-6.12-zpci)
+		about="s390x, zPCI: a big-endian machine, each function with an IOMMU of its own"
+		arch=s390x kernel=$debian_6_12_s390 memory=2048
+		suites="choice conformance poller after"
+		tells=0x1000,0x100000000-0x17fffffff ;;
+	*)
+		return 1 ;;
+	esac
+}
+
+load_arm_row()
+{
+	arch=arm64 kernel=$debian_6_12_arm memory=1024 cpu=cortex-a57
+	machine_options=,iommu=smmuv3
+	tells=0x40201000,0x0-0x7ffffff,0x8100000-0xffffffffffff
+
+	case $row in
+	arm64-6.12-smmuv3)
+		about="arm64 virt, SMMUv3, pages of 4 KiB" ;;
+	arm64-6.12-smmuv3-16k)
+		about="arm64 virt, SMMUv3, pages of 16 KiB, huge pages of 32 MiB"
+		kernel=$debian_6_12_arm-16k memory=2048 cpu=max
+		suites="contract choice conformance poller after"
+		tells=0x2004000,0x0-0x7ffffff,0x8100000-0xffffffffffff ;;
+	arm64-6.12-virtio)
+		about="arm64 virt, virtio-iommu"
+		machine_options='' modules_iommu=virtio-iommu
+		suites="contract choice conformance poller after"
+		iommu="-device virtio-iommu-pci,bus=pcie.0,addr=1e"
+		tells=0xfffffffffffff000,0x0-0x808ffff,0x80a0000-0xffffffffffff ;;
 	*)
 		return 1 ;;
 	esac
