@@ -5,8 +5,8 @@
 # shellcheck disable=SC2034 # for those who call build_programs
 guest_targets="tests/contract/contract tests/conformance/conformance examples/nvme_poll
 	examples/nic_poll examples/vmm_replay tools/iommuctl bench/bench
-	tests/vm/guest/cksum tests/vm/guest/journal tests/vm/guest/map_cost
-	tests/vm/guest/map_once tests/vm/guest/numa tests/vm/guest/tree"
+	tests/vm/guest/cksum tests/vm/guest/journal tests/vm/guest/map_cost tests/vm/guest/map_once
+	tests/vm/guest/numa tests/vm/guest/reach tests/vm/guest/tree"
 # shellcheck disable=SC2034
 demo_targets="examples/nvme_poll tests/vm/guest/cksum"
 

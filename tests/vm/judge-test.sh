@@ -169,7 +169,13 @@ expect "a DMA fault of another device that an SMMUv3 tells of" \
 	"$unannounced $smmu 	0x0000000001002000"
 zpci='zpci: 0001:00:00.0: Event 0x3b reports an error for PCI function 0x0'
 log "$zpci"
-expect "an error of a function of zPCI" "fail row/kernel-log - [    9.9] $zpci"
+expect "a fault that zPCI tells of" "$unannounced $zpci"
+log "test: expect-fault 0001:00:00.0 0x0"
+log "$zpci"
+expect "an announced fault that zPCI tells of" "pass row/kernel-log"
+log "test: expect-fault 0002:00:00.0 0x0"
+log "$zpci"
+expect "a fault of another function that zPCI tells of" "$unannounced $zpci"
 
 printf '%s\n' 'row* WARNING: it  # because' >"$dir/allow"
 log "WARNING: it"

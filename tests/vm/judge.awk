@@ -50,6 +50,14 @@ function fault_of(line,    rest, word)
 		fault_addr = number(substr(word[6], 3))
 		return 1
 	}
+	# zpci: 0002:00:00.0: Event 0x4 reports an error for PCI function 0x1, which is stopped; where,
+	# is not said
+	if (match(line, /zpci: [0-9a-f:.]+: Event 0x[0-9a-f]+ reports an error/)) {
+		split(substr(line, RSTART, RLENGTH), word, " ")
+		fault_bdf = substr(word[2], 1, length(word[2]) - 1)
+		fault_addr = -1
+		return 1
+	}
 	# DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0x1002000 [fault reason
 	# 0x05] ...
 	if (line !~ /DMAR:.*Request device \[[0-9a-f:.]+\].*fault addr 0x[0-9a-f]+/)
@@ -89,8 +97,8 @@ function announced(bdf, addr,    i, page)
 	if (anywhere != "" && index(anywhere, bdf))
 		return 1
 	for (i = 1; i <= announcements; i++)
-		if (index(expect_bdf[i], bdf) &&
-		    page >= int(expect_first[i] / 4096) && page <= int(expect_last[i] / 4096))
+		if (index(expect_bdf[i], bdf) && (addr < 0 ||
+		    page >= int(expect_first[i] / 4096) && page <= int(expect_last[i] / 4096)))
 			return 1
 	return 0
 }
@@ -209,7 +217,7 @@ BEGIN {
 	bad = "WARNING:|BUG|UBSAN|KASAN|KFENCE|Call Trace|Oops|general protection|" \
 		"[Kk]ernel panic|refcount_t|DMAR:.*[Ff]ault|Unable to handle|segfault|traps:|" \
 		"I/O error|timeout|blocked for more|Bad page|leak|" \
-		"vfio.*(fail|invalid|error)|IOMMU.*(fail|error)|reports an error for PCI function"
+		"vfio.*(fail|invalid|error)|IOMMU.*(fail|error)"
 }
 
 END {

@@ -38,6 +38,21 @@ check_PROGRAMS += %D%/guest/numa
 %C%_guest_numa_CPPFLAGS = $(public_cppflags)
 %C%_guest_numa_LDADD = libiommu.la
 
+check_PROGRAMS += %D%/guest/reach
+%C%_guest_reach_SOURCES = \
+	%D%/guest/reach.c \
+	examples/dma_memory.c \
+	examples/nvme_admin.c \
+	examples/nvme_ctrl.c \
+	examples/nvme_io.c \
+	examples/nvme_prp.c \
+	examples/nvme_queue.c \
+	examples/nvme_status.c \
+	examples/sentence.c \
+	examples/vfio_pci.c
+%C%_guest_reach_CPPFLAGS = $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples
+%C%_guest_reach_LDADD = libiommu.la
+
 check_PROGRAMS += %D%/guest/tree
 %C%_guest_tree_SOURCES = %D%/guest/tree.c
 %C%_guest_tree_CPPFLAGS = $(public_cppflags)
@@ -80,6 +95,7 @@ EXTRA_DIST += \
 	%D%/guest/suites/numa.sh \
 	%D%/guest/suites/off.sh \
 	%D%/guest/suites/poller.sh \
+	%D%/guest/suites/reach.sh \
 	%D%/guest/suites/refusals.sh \
 	%D%/guest/suites/tree.sh \
 	%D%/guest/suites/unsafe.sh \
@@ -132,6 +148,7 @@ EXTRA_DIST += \
 	%D%/manifest/pseries-6.12-64k \
 	%D%/manifest/pseries-6.12-hash \
 	%D%/manifest/pseries-6.12-noddw \
+	%D%/manifest/reach \
 	%D%/manifest/refusals \
 	%D%/manifest/s390x-6.12-zpci \
 	%D%/manifest/vmm \

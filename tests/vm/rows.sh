@@ -108,7 +108,7 @@ load_row()
 	s390x-6.12-zpci)
 		about="s390x, zPCI: a big-endian machine, each function with an IOMMU of its own"
 		arch=s390x kernel=$debian_6_12_s390 memory=2048
-		suites="choice conformance poller after"
+		suites="choice conformance poller reach after"
 		tells=0x1000,0x100000000-0x17fffffff ;;
 	*)
 		return 1 ;;
