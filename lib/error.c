@@ -14,6 +14,14 @@ const char *iom_errmsg(void)
 	return sentence;
 }
 
+/* One line that does nothing to a terminal, whatever names of others are quoted in it. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void iom_error_set(const char *fmt, ...)
 {
 	va_list ap;
@@ -21,6 +29,7 @@ void iom_error_set(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
+	clean(sentence);
 }
 
 void iom_error_set_prefix(const char *fmt, ...)
@@ -32,6 +41,7 @@ void iom_error_set_prefix(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(whole, sizeof(whole), fmt, ap);
 	va_end(ap);
+	clean(whole);
 	len = strlen(whole);
 	snprintf(whole + len, sizeof(whole) - len, "%s", sentence);
 	memcpy(sentence, whole, sizeof(sentence));
@@ -45,6 +55,7 @@ void iom_error_append(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(sentence + len, sizeof(sentence) - len, fmt, ap);
 	va_end(ap);
+	clean(sentence + len);
 }
 
 const char *iom_error_text(int answer)

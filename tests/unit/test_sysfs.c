@@ -89,7 +89,9 @@ START_TEST(address_bad)
 
 	ck_assert_msg(ret == -EINVAL, "\"%s\" is taken as %s", bad[_i], address);
 	ck_assert_str_eq(address, "untouched");
-	ck_assert_ptr_nonnull(strstr(iom_errmsg(), bad[_i]));
+	/* a sentence is one line */
+	copy[strcspn(copy, "\n")] = strchr(copy, '\n') ? '?' : '\0';
+	ck_assert_ptr_nonnull(strstr(iom_errmsg(), copy));
 	ck_assert_ptr_nonnull(strstr(iom_errmsg(), "0000:01:00.0"));
 	free(copy);
 }
