@@ -29,17 +29,14 @@ const void *iom_fdt_property(const void *blob, int offset, const char *name, siz
 int iom_fdt_node(const struct iom_tree *tree, int offset, struct iom_node *node)
 {
 	struct iom_node found = { .offset = offset };
-	char *p;
 	int ret;
 
 	ret = fdt_get_path(tree->blob, offset, found.path, sizeof(found.path));
 	if (ret < 0)
 		return iom_error(tree->malformed, "%s: a node's path: %s", tree->name,
 				 ret == -FDT_ERR_NOSPACE ? "it is too long" : fdt_strerror(ret));
-	/* it is for people to read, and libfdt takes any name */
-	for (p = found.path; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			*p = '?';
+	/* libfdt takes any name, and looks nodes up by offset */
+	iom_tree_clean(found.path);
 	*node = found;
 	return 0;
 }

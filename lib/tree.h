@@ -80,6 +80,9 @@ int iom_tree_cells(const struct iom_tree *tree, const struct iom_node *node, con
 /* Whether it is a PCI bridge's. */
 int iom_tree_is_bridge(const struct iom_tree *tree, const struct iom_node *node);
 
+/* What cannot be printed becomes ?: paths and names are for people to read, and hold anything. */
+void iom_tree_clean(char *text);
+
 /* The first string of a property, what cannot be printed replaced; "" if it has none. */
 int iom_tree_string(const struct iom_tree *tree, const struct iom_node *node, const char *name,
 		    char *text, size_t n);

@@ -26,6 +26,7 @@ static int found(const struct iom_tree *tree, const struct iom_node *node, const
 	info->flags |= IOM_TREE_IOMMU;
 	info->iommu_id = id;
 	strcpy(info->iommu, iommu.path);
+	iom_tree_clean(info->iommu);
 	return iom_tree_string(tree, &iommu, "compatible", info->iommu_kind,
 			       sizeof(info->iommu_kind));
 }
@@ -125,6 +126,7 @@ int iom_tree_sysfs(const struct iom_sys *sys, const char *address, struct iom_tr
 	if (ret < 0)
 		return iom_sysfs_error(path, ret);
 	snprintf(info->iommu_name, sizeof(info->iommu_name), "%s", name);
+	iom_tree_clean(info->iommu_name);
 	if (info->iommu_kind[0])
 		return 0;
 	snprintf(path, sizeof(path), "/sys/class/iommu/%s", name);
@@ -136,5 +138,6 @@ int iom_tree_sysfs(const struct iom_sys *sys, const char *address, struct iom_tr
 	if (ret < 0 && !is_absent(ret))
 		return iom_sysfs_error(path, ret);
 	snprintf(info->iommu_kind, sizeof(info->iommu_kind), "%s", kind);
+	iom_tree_clean(info->iommu_kind);
 	return 0;
 }

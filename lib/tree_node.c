@@ -59,6 +59,13 @@ int iom_tree_cells(const struct iom_tree *tree, const struct iom_node *node, con
 	return ret / 4;
 }
 
+void iom_tree_clean(char *text)
+{
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~')
+			*text = '?';
+}
+
 int iom_tree_string(const struct iom_tree *tree, const struct iom_node *node, const char *name,
 		    char *text, size_t n)
 {
@@ -379,9 +386,11 @@ int iom_tree_describe(const struct iom_tree *tree, const struct iom_node *node, 
 	if (own)
 		info->flags |= IOM_TREE_OWN;
 	strcpy(info->node, node->path);
+	iom_tree_clean(info->node);
 	ret = read_up(tree, node, own, &host, info);
 	if (ret > 0) {
 		strcpy(info->bridge, host.path);
+		iom_tree_clean(info->bridge);
 		ret = read_ranges(tree, &host, info);
 		if (!ret)
 			ret = read_opal(tree, &host, info);
