@@ -22,7 +22,7 @@ static int note_size(void *arg, const char *name)
 	if (sscanf(name, "hugepages-%" SCNu64 "k%c", &kib, &end) != 2 || end != 'B')
 		return 0;
 	page = kib << 10;
-	if (!page || page & (page - 1) || huge->n == IOM_HUGE_MAX)
+	if (!kib || kib > UINT64_MAX >> 10 || page & (page - 1) || huge->n == IOM_HUGE_MAX)
 		return 0;
 	for (i = huge->n++; i && huge->size[i - 1] < page; i--)
 		huge->size[i] = huge->size[i - 1];

@@ -11,6 +11,16 @@ static uint64_t meminfo(const struct iom_sys *sys, const char *label)
 	return iom_proc_number(sys, "/proc/meminfo", label, 10, &value) ? value : 0;
 }
 
+/* 0 if the kernel has none, or says nonsense. */
+static uint64_t huge_page(const struct iom_sys *sys)
+{
+	uint64_t kib = meminfo(sys, "Hugepagesize:");
+
+	if (!meminfo(sys, "HugePages_Total:") || kib & (kib - 1) || kib > UINT64_MAX >> 10)
+		return 0;
+	return kib << 10;
+}
+
 struct iom_backend_plan iom_plan(const struct iom_sys *sys, const struct iom_backend_plan *expected)
 {
 	struct iom_backend_plan plan = *expected;
@@ -21,8 +31,8 @@ struct iom_backend_plan iom_plan(const struct iom_sys *sys, const struct iom_bac
 	plan.memory = meminfo(sys, "MemTotal:") << 10;
 	if (!plan.bytes)
 		plan.bytes = plan.memory;
-	if (!plan.page && meminfo(sys, "HugePages_Total:"))
-		plan.page = meminfo(sys, "Hugepagesize:") << 10;
+	if (!plan.page)
+		plan.page = huge_page(sys);
 	if (!plan.page)
 		plan.page = plan.base;
 	return plan;

@@ -74,7 +74,7 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 	if (!file)
 		return -errno;
 	errno = 0;
-	for (; ret < 0 && fgets(line, sizeof(line), file); begins = strchr(line, '\n')) {
+	for (; ret == -ENOENT && fgets(line, sizeof(line), file); begins = strchr(line, '\n')) {
 		if (!begins)
 			continue;
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
@@ -82,11 +82,15 @@ static int read_smaps(uint64_t addr, struct iom_vma *vma)
 			vma->start = start;
 			vma->end = end;
 		} else if (inside && sscanf(line, "KernelPageSize: %" SCNu64, &kib) == 1) {
+			/* what is no page's size is not to be reckoned with */
+			if (!kib || kib & (kib - 1) || kib > UINT64_MAX >> 10)
+				ret = -EIO;
+			else
+				ret = 0;
 			vma->page_size = kib << 10;
-			ret = 0;
 		}
 	}
-	if (ret < 0 && ferror(file))
+	if (ret == -ENOENT && ferror(file))
 		ret = errno ? -errno : -EIO;
 	fclose(file);
 	return ret;
