@@ -8,13 +8,16 @@
 #include "error.h"
 #include "radix.h"
 
+/* Room grows by doubling: a kernel may tell of tens of thousands.  It never shrinks below n. */
 static int append(struct iom_aperture_set *set, struct iom_aperture a)
 {
-	struct iom_aperture *v;
+	struct iom_aperture *v = set->v;
 
-	v = realloc(set->v, (set->n + 1) * sizeof(*v));
-	if (!v)
-		return iom_error(-ENOMEM, "no memory for the list of apertures");
+	if (!(set->n & (set->n - 1))) {
+		v = realloc(set->v, (set->n ? 2 * set->n : 1) * sizeof(*v));
+		if (!v)
+			return iom_error(-ENOMEM, "no memory for the list of apertures");
+	}
 	v[set->n++] = a;
 	set->v = v;
 	return 0;
