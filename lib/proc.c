@@ -7,9 +7,12 @@
 /* The line that begins with a label: a process may call itself anything. */
 static const char *find_line(const char *text, const char *label)
 {
-	while (text && strncmp(text, label, strlen(label))) {
-		text = strchr(text, '\n');
-		text += !!text;
+	const char *end;
+
+	for (; strncmp(text, label, strlen(label)); text = end + 1) {
+		end = strchr(text, '\n');
+		if (!end)
+			return NULL;
 	}
 	return text;
 }

@@ -168,6 +168,12 @@ static int pass_over(struct pci_memory *memory, const char *path, int err)
 	return memory->answer;
 }
 
+static const char *next_line(const char *line)
+{
+	line = strchr(line, '\n');
+	return line ? line + 1 : NULL;
+}
+
 /* A line for each BAR and bridge window: first address, last address, flags (linux/ioport.h). */
 static int read_resources(void *arg, const char *address)
 {
@@ -181,7 +187,7 @@ static int read_resources(void *arg, const char *address)
 	ret = iom_sys_read_text(memory->sys, path, text, sizeof(text));
 	if (ret < 0)
 		return pass_over(memory, path, (int)ret);
-	for (line = text; line && !memory->answer; line = strchr(line, '\n'), line += !!line)
+	for (line = text; line && !memory->answer; line = next_line(line))
 		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &last, &flags) == 3 &&
 		    (flags & RESOURCE_MEMORY) && last > start)
 			memory->answer = memory->range(memory->arg, start, last);
