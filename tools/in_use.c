@@ -36,16 +36,20 @@ __attribute__((format(printf, 2, 3))) static void add(struct findings *f, const 
 	va_end(args);
 }
 
+/* Three digits, and no fewer: what is read here may have been cut within them. */
+static bool is_escape(const char *text)
+{
+	return text[0] == '\\' && strspn(text + 1, "01234567") >= 3;
+}
+
 /* The kernel writes blanks in paths as \040 and the like. */
 static void unescape(char *text)
 {
 	char *to = text;
 
 	for (; *text; text++) {
-		unsigned int code;
-
-		if (*text == '\\' && sscanf(text, "\\%3o", &code) == 1) {
-			*to++ = (char)code;
+		if (is_escape(text)) {
+			*to++ = (char)((text[1] & 3) << 6 | (text[2] & 7) << 3 | (text[3] & 7));
 			text += 3;
 		} else {
 			*to++ = *text;
