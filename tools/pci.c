@@ -9,6 +9,7 @@
 
 #include "files.h"
 #include "sentence.h"
+#include "terminal.h"
 
 #define CLASS_BRIDGE 0x06
 
@@ -53,6 +54,7 @@ static void fill(const char *address, struct pci_function *function)
 
 	*function = (struct pci_function){ .group = -1 };
 	snprintf(function->address, sizeof(function->address), "%.*s", PCI_ADDRESS - 1, address);
+	terminal_clean(function->address);
 	function->class = (uint32_t)files_number(0, PCI_DEVICES "/%s/class", address);
 	function->vendor = (uint16_t)files_number(0, PCI_DEVICES "/%s/vendor", address);
 	function->device = (uint16_t)files_number(0, PCI_DEVICES "/%s/device", address);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "files.h"
+#include "terminal.h"
 
 static const char *const places[] = {
 	"/usr/share/misc/pci.ids",
@@ -52,24 +53,24 @@ void pciids_unload(void)
 	list = NULL;
 }
 
+static const char *next_line(const char *at)
+{
+	at = strchr(at, '\n');
+	return at ? at + 1 : NULL;
+}
+
 /* The line that begins so, up to the first one that begins with neither this nor deeper. */
 static const char *find(const char *from, const char *head, char end_of_part)
 {
 	const char *line;
 
-	for (line = from; line && *line; line = strchr(line, '\n'), line += !!line) {
+	for (line = from; line && *line; line = next_line(line)) {
 		if (!strncmp(line, head, strlen(head)))
 			return line + strlen(head);
 		if (end_of_part && *line != end_of_part && *line != '#' && *line != '\n')
 			return NULL;
 	}
 	return NULL;
-}
-
-static const char *next_line(const char *at)
-{
-	at = strchr(at, '\n');
-	return at ? at + 1 : NULL;
 }
 
 static void copy_line(char *text, size_t n, const char *at)
@@ -130,4 +131,6 @@ void pciids_name(const struct pci_function *function, char *name, size_t n)
 	else
 		snprintf(name, n, "%s%s%04x:%04x", vendor, *vendor ? " " : "", function->vendor,
 			 function->device);
+	/* anybody may have written the file; and what was cut may end within a character */
+	terminal_clean(name);
 }

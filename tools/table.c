@@ -42,13 +42,26 @@ static size_t widest(const struct table *table, size_t column)
 	return width;
 }
 
+/* How much of a text has room: never a part of a character. */
+static size_t fitting(const char *text, size_t width)
+{
+	size_t n = 0, next;
+
+	while (text[n]) {
+		next = n + terminal_character(text + n) + !terminal_character(text + n);
+		if (next > width)
+			break;
+		n = next;
+	}
+	return n;
+}
+
 /* The last column has no blanks behind it. */
 static void print_cell(const char *text, size_t width, int last)
 {
-	if (last)
-		printf("%.*s", (int)width, text);
-	else
-		printf("%-*.*s%*s", (int)width, (int)width, text, GAP, "");
+	size_t n = fitting(text, width);
+
+	printf("%.*s%*s", (int)n, text, last ? 0 : (int)(width - n + GAP), "");
 }
 
 static void fit(const struct table *table, size_t *widths, size_t n)
