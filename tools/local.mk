@@ -2,11 +2,7 @@
 
 # iommuctl: on the public header, its own folder, and what examples have of options and sentences.
 bin_PROGRAMS += %D%/iommuctl
-%C%_iommuctl_SOURCES = \
-	examples/args.c \
-	examples/args.h \
-	examples/sentence.c \
-	examples/sentence.h \
+tool_files = \
 	%D%/bench.c \
 	%D%/beneath.c \
 	%D%/beneath.h \
@@ -43,6 +39,11 @@ bin_PROGRAMS += %D%/iommuctl
 	%D%/table.h \
 	%D%/terminal.c \
 	%D%/terminal.h
+%C%_iommuctl_SOURCES = $(tool_files) \
+	examples/args.c \
+	examples/args.h \
+	examples/sentence.c \
+	examples/sentence.h
 %C%_iommuctl_CPPFLAGS = $(FORTIFY) $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples \
 	-DLIBEXEC_FOLDER='"$(pkglibexecdir)"'
 %C%_iommuctl_CFLAGS = $(AM_CFLAGS) $(HARDENING) $(PIE)

@@ -19,4 +19,4 @@ endif
 EXTRA_DIST += $(build_checks) %D%/common.sh %D%/emulated.sh %D%/packages.sh %D%/simulated.c %D%/uapi.c %D%/uapi.sh
 
 mostlyclean-local:
-	rm -rf tests/build/*.tmp
+	rm -rf tests/build/*.tmp tests/fuzz/*.tmp fuzz_*.failed

@@ -233,7 +233,7 @@ check_SCRIPTS += $(other_backend_tests)
 TESTS += $(unit_tests) $(other_backend_tests)
 CLEANFILES += $(other_backend_tests)
 else
-EXTRA_LTLIBRARIES = %D%/librunner.la
+EXTRA_LTLIBRARIES += %D%/librunner.la
 EXTRA_PROGRAMS += $(unit_tests)
 endif
 
@@ -319,6 +319,7 @@ $(other_backend_tests): Makefile
 	%D%/gate.h \
 	%D%/power_model.h \
 	%D%/power_rig.h \
+	%D%/random.h \
 	%D%/refused_heap.h \
 	%D%/request_rig.h \
 	%D%/runner.c \

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "libiommu.h"
+#include "tests/unit/random.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -20,38 +21,6 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 #define TIB (UINT64_C(1) << 40)
-
-/* ---- Random numbers ----------------------------------------------------------------------------- */
-
-/* Another seed at each run, printed so that a failure can be had again: IOM_TEST_SEED=0x... */
-static inline uint64_t random_start(void)
-{
-	const char *word = getenv("IOM_TEST_SEED");
-	struct timespec now;
-	uint64_t seed;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	seed = (uint64_t)now.tv_sec * UINT64_C(1000000007) + (uint64_t)now.tv_nsec;
-	if (word)
-		seed = strtoull(word, NULL, 0);
-	fprintf(stderr, "# IOM_TEST_SEED=0x%" PRIx64 "\n", seed);
-	return seed;
-}
-
-/* splitmix64 */
-static inline uint64_t random_next(uint64_t *state)
-{
-	uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-static inline uint64_t random_below(uint64_t *state, uint64_t n)
-{
-	return random_next(state) % n;
-}
 
 /* ---- Failures ----------------------------------------------------------------------------------- */
 
