@@ -25,7 +25,7 @@ static inline void iom_cancel_back(const int *before)
 
 /* Among a function's variables: from here to its end.  May be nested. */
 #define IOM_NO_CANCEL \
-	const int no_cancel __attribute__((cleanup(iom_cancel_back))) = iom_cancel_off()
+	const int no_cancel __attribute__((unused, cleanup(iom_cancel_back))) = iom_cancel_off()
 
 /* pthread_cond_wait(), which would take the mutex with it. */
 static inline void iom_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
