@@ -118,7 +118,7 @@ const char *stage_kernel_driver(const char *address, const char **driver);
 const char *stage_held(const char *address, int *pid); /* its group, by another process */
 const char *stage_not_isolated(bool allowed);          /* interrupts; not open */
 const char *stage_no_descriptors(void);
-void stage_descriptors(void); /* as many as before */
+void stage_descriptors(void);     /* as many as before */
 const char *stage_freezing(void); /* a DMA fault freezes the group of the device */
 const char *stage_windowless(const struct world *world, const char **address); /* not open */
 

@@ -24,8 +24,8 @@ static const struct place of_power[] = { { NULL, 0, MOST }, { NULL, 0, 4 } };
 static const struct place of_others[] = {
 	{ "x86-48", FOUR_GIB, MOST },
 	{ "x86-48", 5 * PAGE, 3 },
-	{ "x86-48", (UINT64_C(1) << 48) - MOST *PAGE, MOST },
-	{ "x86-amd", -MOST *PAGE, MOST },
+	{ "x86-48", (UINT64_C(1) << 48) - 64 * PAGE, MOST },
+	{ "x86-amd", -64 * PAGE, MOST },
 	{ "x86-amd", -3 * PAGE, 3 },
 };
 
