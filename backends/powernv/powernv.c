@@ -42,13 +42,16 @@ static bool can_have_levels(unsigned int levels, unsigned int entries_shift,
 	       (table_shift - ENTRY_SHIFT) * levels + page_shift < TCE_ADDRESS_BITS;
 }
 
-/* The fewest levels whose tables are no burden, or else are not too large; 0 if there are none. */
+/*
+ * The fewest levels whose tables are no burden, or else are not too large; 0 if there are none.
+ * Whatever number of them the kernel claims to make, the address has bits for so many.
+ */
 static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int entries_shift,
 			       unsigned int page_shift, unsigned int base_shift)
 {
 	unsigned int levels = entries_shift <= ONE_LEVEL_SHIFT ? 1 : 2;
 
-	for (; levels <= info->levels; levels++)
+	for (; levels <= info->levels && levels < TCE_ADDRESS_BITS; levels++)
 		if (can_have_levels(levels, entries_shift, page_shift, base_shift))
 			return levels;
 	return can_have_levels(1, entries_shift, page_shift, base_shift) ? 1 : 0;
@@ -57,9 +60,12 @@ static unsigned int levels_for(const struct iom_spapr_info *info, unsigned int e
 static int make_plan(const struct iom_spapr_info *info, uint64_t base, uint64_t start,
 		     uint64_t size, uint64_t page, struct iom_window_plan *plan)
 {
-	unsigned int levels = levels_for(info, iom_shift_of(size) - iom_shift_of(page),
-					 iom_shift_of(page), iom_shift_of(base));
+	unsigned int levels = 0;
 
+	/* the default window's size is the kernel's word, and may be anything */
+	if (size >= page)
+		levels = levels_for(info, iom_shift_of(size) - iom_shift_of(page),
+				    iom_shift_of(page), iom_shift_of(base));
 	if (!levels)
 		return iom_error(-ERANGE,
 				 "a DMA window of 0x%" PRIx64 " bytes with pages of 0x%" PRIx64

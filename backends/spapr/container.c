@@ -10,6 +10,7 @@
 
 #include "lib/error.h"
 #include "lib/memlock.h"
+#include "lib/radix.h"
 #include "libiommu.h"
 
 /* The kernel says 2^32 - 1 where a bridge of pSeries offers none. */
@@ -59,7 +60,7 @@ static int read_info(const struct iom_sys *sys, struct iom_spapr_container *c)
 				 iom_error_text(ret));
 	c->info = (struct iom_spapr_info){
 		.first = { arg.dma32_window_start, arg.dma32_window_size, DEFAULT_PAGE_SHIFT },
-		.page_sizes = arg.ddw.pgsizes,
+		.page_sizes = arg.ddw.pgsizes & ~(IOM_UNIT - 1),
 		.max_windows = arg.ddw.max_dynamic_windows_supported,
 		.levels = arg.ddw.levels,
 	};
@@ -69,6 +70,8 @@ static int read_info(const struct iom_sys *sys, struct iom_spapr_container *c)
 		return iom_error(-EOPNOTSUPP,
 				 "the bridge offers no dynamic DMA windows, and without them the "
 				 "kernel maps nothing, not even in the default one");
+	if (!c->info.page_sizes)
+		return iom_error(-EIO, "the kernel tells no page size of the DMA windows");
 	return 0;
 }
 
