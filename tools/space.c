@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "terminal.h"
 
 /* The kernel's names of reserved ranges (iommu_group_resv_type_string, drivers/iommu/iommu.c). */
 static const struct {
@@ -32,8 +33,10 @@ static void each_reserved(int group, region_fn *fn, void *arg)
 	uint64_t start, last;
 
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &start, &last, type) == 3)
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &start, &last, type) == 3) {
+			terminal_clean(type);
 			fn(arg, start, last, type);
+		}
 	if (file)
 		fclose(file);
 }

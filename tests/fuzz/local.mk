@@ -134,6 +134,7 @@ fuzz_seeds = \
 	%D%/corpus/iommuctl/bind.txt \
 	%D%/corpus/iommuctl/doctor.txt \
 	%D%/corpus/iommuctl/escape-cut.txt \
+	%D%/corpus/iommuctl/escape-region.txt \
 	%D%/corpus/iommuctl/fdt.txt \
 	%D%/corpus/iommuctl/help.txt \
 	%D%/corpus/iommuctl/list-json.txt \
@@ -155,7 +156,15 @@ fuzz_seeds = \
 	%D%/corpus/proc/power.txt \
 	%D%/corpus/smaps/power.txt \
 	%D%/corpus/smaps/x86.txt \
+	%D%/corpus/spapr/all-pages.bytes \
+	%D%/corpus/spapr/levels.bytes \
+	%D%/corpus/spapr/no-default.bytes \
+	%D%/corpus/spapr/no-pages.bytes \
+	%D%/corpus/spapr/overlap.bytes \
+	%D%/corpus/spapr/past-the-end.bytes \
 	%D%/corpus/spapr/powernv-32.bytes \
+	%D%/corpus/spapr/powernv-no-default.bytes \
+	%D%/corpus/spapr/powernv-small-default.bytes \
 	%D%/corpus/spapr/powernv.bytes \
 	%D%/corpus/spapr/pseries-one.bytes \
 	%D%/corpus/spapr/pseries.bytes \
