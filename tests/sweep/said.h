@@ -19,7 +19,7 @@ static const struct {
 	    "was changed meanwhile", "has no IOAS", "this is no p", "this is no P" } },
 	{ -ENODEV,
 	  { "there is no", "it has left", "finds no IOMMU", "has no EEH",
-	    "has given up the DMA windows", "has no IOMMU yet", "is gone" } },
+	    "has given up the DMA windows", "has no IOMMU yet", "is gone", "that of an iommufd" } },
 	{ -ENXIO, { "has no IOMMU yet" } },
 	{ -EBUSY,
 	  { "open already", "in another container already", "held by another process",
