@@ -9,20 +9,31 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-static void set_bits(unsigned char *bitmap, uint64_t from, uint64_t n)
+/* A bitmap is of words in the machine's order of bytes, as the kernel's own are. */
+static void set_bit(__u64 *bitmap, uint64_t bit, bool value)
+{
+	const uint64_t mask = UINT64_C(1) << bit % 64;
+
+	if (value)
+		bitmap[bit / 64] |= mask;
+	else
+		bitmap[bit / 64] &= ~mask;
+}
+
+static void set_bits(__u64 *bitmap, uint64_t from, uint64_t n)
 {
 	uint64_t bit;
 
 	/* the kernel writes whole words, zero behind the last page */
 	for (bit = from + n; bit % 64; bit++)
-		bitmap[bit / 8] &= (unsigned char)~(1u << bit % 8);
+		set_bit(bitmap, bit, false);
 	for (bit = from; bit < from + n; bit++)
-		bitmap[bit / 8] |= (unsigned char)(1u << bit % 8);
+		set_bit(bitmap, bit, true);
 }
 
 void iom_sim_dirty_fill(const struct sim_map *map, uint64_t iova, const struct vfio_bitmap *bitmap)
 {
-	set_bits((unsigned char *)bitmap->data, (map->iova - iova) / bitmap->pgsize,
+	set_bits(bitmap->data, (map->iova - iova) / bitmap->pgsize,
 		 (map->last - map->iova + 1) / bitmap->pgsize);
 }
 
