@@ -5,4 +5,5 @@ dist_doc_DATA += \
 	%D%/adoption.md \
 	%D%/architecture.md \
 	%D%/backend.md \
-	%D%/porting.md
+	%D%/porting.md \
+	%D%/security.md

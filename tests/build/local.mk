@@ -9,6 +9,7 @@ build_checks = \
 	%D%/manual.sh \
 	%D%/region.sh \
 	%D%/secure.sh \
+	%D%/security.sh \
 	%D%/simulated.sh \
 	%D%/symbols.sh
 

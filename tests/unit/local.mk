@@ -72,6 +72,7 @@ unit_tests = \
 	%D%/test_quarantine \
 	%D%/test_radix \
 	%D%/test_radix_model \
+	%D%/test_reach \
 	%D%/test_records \
 	%D%/test_request \
 	%D%/test_request_failures \
@@ -162,6 +163,7 @@ backend_tests = \
 	%D%/test_pci_memory \
 	%D%/test_populate \
 	%D%/test_quarantine \
+	%D%/test_reach \
 	%D%/test_request \
 	%D%/test_request_failures \
 	%D%/test_request_heap \
@@ -206,6 +208,7 @@ power_tests = \
 	%D%/test_nic_example \
 	%D%/test_pci_memory \
 	%D%/test_populate \
+	%D%/test_reach \
 	%D%/test_request_failures \
 	%D%/test_request_heap \
 	%D%/test_request_model \

@@ -47,6 +47,18 @@ START_TEST(need_and_limit)
 }
 END_TEST
 
+/* A process may call itself anything. */
+START_TEST(a_name_is_no_number)
+{
+	ck_assert_fails(explain("Name:\tVmLck: 1 kB\nVmLck:\t    48 kB\n",
+				HEAD LOCKED_LIMIT("65536"), 64 << 10),
+			-ENOMEM, "RLIMIT_MEMLOCK", " 48 KiB locked");
+	ck_assert_fails(explain("Name:\tCapEff:ffffffff\nVmLck:\t    48 kB\n",
+				HEAD LOCKED_LIMIT("65536"), 64 << 10),
+			-ENOMEM, "RLIMIT_MEMLOCK");
+}
+END_TEST
+
 /* It fits to the byte: the limit was not it. */
 START_TEST(limit_is_not_the_reason)
 {
@@ -99,6 +111,7 @@ int main(void)
 	TCase *tcase = tcase_create("memlock");
 
 	tcase_add_test(tcase, need_and_limit);
+	tcase_add_test(tcase, a_name_is_no_number);
 	tcase_add_test(tcase, limit_is_not_the_reason);
 	tcase_add_test(tcase, nothing_to_read);
 	tcase_add_test(tcase, of_the_user);

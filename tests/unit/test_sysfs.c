@@ -201,6 +201,8 @@ static const struct fake_file processes[] = {
 	{ "/proc/17/fd/9", "/dev/vfio/14", 0 },
 	{ "/proc/18/fd/3", "/dev/vfio/15", 0 },
 	{ "/proc/19/fd/3", NULL, -EACCES },
+	{ "/proc/20/comm", "\033]0;root\007", 0 },
+	{ "/proc/20/fd/3", "/dev/vfio/17", 0 },
 	{ "/proc/self/fd/3", "/dev/vfio/16", 0 },
 	{ NULL, NULL, 0 },
 };
@@ -219,6 +221,9 @@ START_TEST(holder)
 	ck_assert_str_eq(who, "another process");
 	ck_assert(!iom_sysfs_holder(&sys, "/dev/vfio/16", who, sizeof(who)));
 	ck_assert_str_eq(who, "another process");
+	/* what would write to a terminal is not repeated */
+	ck_assert(iom_sysfs_holder(&sys, "/dev/vfio/17", who, sizeof(who)));
+	ck_assert_str_eq(who, "process 20");
 	/* cut, if there is no room */
 	iom_sysfs_holder(&sys, "/dev/vfio/14", who, 8);
 	ck_assert_str_eq(who, "process");
