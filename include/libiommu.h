@@ -205,10 +205,10 @@ void iom_close(struct iom_domain *dom);
 const char *iom_backend(const struct iom_domain *dom);
 
 /*
- * Why each backend was taken or passed over, also after an attach that failed, the apertures and
- * the limits, as text for a person: a few lines, each ended by a newline.  Writes at most n bytes
- * with the terminating NUL, and returns the length of the whole text without it, like snprintf();
- * buf may be NULL if n is 0.
+ * Why each backend was taken or passed over, also after an attach that failed, the apertures, the
+ * limits and what is quarantined, as text for a person: a few lines, each ended by a newline.
+ * Writes at most n bytes with the terminating NUL, and returns the length of the whole text without
+ * it, like snprintf(); buf may be NULL if n is 0.
  *
  * -EPERM.
  */

@@ -132,6 +132,20 @@ static void add_requests(struct iom_text *text, const struct iom_domain *dom)
 	}
 }
 
+static void add_quarantine(struct iom_text *text, struct iom_domain *dom)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&dom->table);
+	bytes = dom->quarantined_bytes;
+	pthread_mutex_unlock(&dom->table);
+	if (bytes)
+		iom_text_add(text,
+			     "quarantined: 0x%" PRIx64 " bytes of IOVAs, which the kernel did not "
+			     "unmap as it should; the device may still reach what was there\n",
+			     bytes);
+}
+
 int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 {
 	struct iom_text text = { .buf = buf, .n = n };
@@ -150,6 +164,7 @@ int iom_explain(const struct iom_domain *dom, char *buf, size_t n)
 	add_requests(&text, dom);
 	if (dom->devices)
 		add_limits(&text, dom);
+	add_quarantine(&text, iom_lockable(dom));
 	pthread_rwlock_unlock(&iom_lockable(dom)->topology);
 	return (int)text.length;
 }

@@ -165,6 +165,7 @@ static bool may_quarantine(const struct failure *f)
 static void check_quarantine(const struct failure *f, int ret, const struct picture *now)
 {
 	uint64_t copies = rig_is_power() ? 2 : 1, his = place.beside ? 3 * place.unit : 0;
+	char text[4096] = "";
 	/* what was in the way is out of use, and there is no other room */
 	bool is_full = f->op->failed && ret == -ENOSPC;
 
@@ -176,6 +177,9 @@ static void check_quarantine(const struct failure *f, int ret, const struct pict
 		complain("%d, and a quarantine: \"%s\"", ret, sentence);
 	if (!strstr(rig.log, "is quarantined: "))
 		complain("a quarantine that the log does not know");
+	iom_explain(rig.dom, text, sizeof(text));
+	if (!strstr(text, "\nquarantined: "))
+		complain("a quarantine that is not explained: %s", text);
 	if (now->mapped >
 	    his + copies * (now->counters.mapped_bytes + now->counters.quarantined_bytes))
 		complain("the kernel has 0x%" PRIx64 " bytes, of which 0x%" PRIx64
