@@ -37,14 +37,17 @@ static int has_string(const struct iom_sys *sys, const char *path, const char *w
 
 int iom_power_machine(const struct iom_sys *sys)
 {
-	int ret = has_string(sys, ROOT "compatible", "ibm,powernv");
+	int nv, series;
 
-	if (ret)
-		return ret < 0 ? ret : IOM_POWER_NV;
+	nv = has_string(sys, ROOT "compatible", "ibm,powernv");
+	if (nv > 0)
+		return IOM_POWER_NV;
 	/* as the kernel itself tells it: pSeries_probe() in arch/powerpc/platforms/pseries/setup.c */
-	ret = has_string(sys, ROOT "device_type", "chrp");
-	if (ret)
-		return ret < 0 ? ret : IOM_POWER_SERIES;
+	series = has_string(sys, ROOT "device_type", "chrp");
+	if (series > 0)
+		return IOM_POWER_SERIES;
+	if (nv < 0 || series < 0)
+		return nv < 0 ? nv : series;
 	return IOM_POWER_NONE;
 }
 

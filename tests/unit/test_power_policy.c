@@ -28,7 +28,7 @@ struct property {
 
 struct tree {
 	struct property compatible, device_type;
-	enum iom_power_machine machine;
+	int machine;
 };
 
 static ssize_t read_tree(void *ctx, const char *path, void *buf, size_t n)
@@ -72,7 +72,10 @@ static const struct tree trees[] = {
 	{ PROPERTY("\0\0ibm,powernv\0"), PROPERTY(""), IOM_POWER_NV },
 	{ PROPERTY("fsl,P4080DS\0"), PROPERTY("soc\0"), IOM_POWER_NONE },
 	{ { NULL, -ENOENT }, { NULL, -ENOENT }, IOM_POWER_NONE },
-	{ { NULL, -EACCES }, { NULL, -EIO }, IOM_POWER_NONE },
+	/* it is not known what the machine is */
+	{ { NULL, -EACCES }, { NULL, -EIO }, -EIO },
+	{ { NULL, -EMFILE }, { NULL, -ENOENT }, -EMFILE },
+	{ PROPERTY("qemu,pseries\0"), { NULL, -EMFILE }, -EMFILE },
 	/* larger than what is read of it */
 	{ { long_list, sizeof(long_list) }, { long_list, sizeof(long_list) }, IOM_POWER_NONE },
 };
