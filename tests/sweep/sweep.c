@@ -399,6 +399,8 @@ static void fail_call(const struct op *op, const struct call *calls, unsigned in
 	struct failure f = { .op = op, .call = *call, .nth = i + 1 };
 	const int *answers = answers_of(call);
 
+	if (!has_time() && is_repeated(calls, i))
+		return;
 	for (; *answers; answers++) {
 		f.answer = *answers;
 		ck_assert_msg(try_one(&f), "%s: there is no such call", now_at);
