@@ -128,9 +128,13 @@ endif
 # Texts only: what is no text is made of one (seed.h).
 fuzz_seeds = \
 	%D%/corpus/fdt/arm64.dts \
+	%D%/corpus/fdt/empty-window.dts \
+	%D%/corpus/fdt/long-device-type.dts \
+	%D%/corpus/fdt/long-values.dts \
 	%D%/corpus/fdt/none.dts \
 	%D%/corpus/fdt/powernv.dts \
 	%D%/corpus/fdt/pseries.dts \
+	%D%/corpus/fdt/wraps.dts \
 	%D%/corpus/iommuctl/bind.txt \
 	%D%/corpus/iommuctl/doctor.txt \
 	%D%/corpus/iommuctl/escape-cut.txt \
@@ -153,7 +157,9 @@ fuzz_seeds = \
 	%D%/corpus/pciids/small.txt \
 	%D%/corpus/pciids/utf8.txt \
 	%D%/corpus/proc/machine.txt \
+	%D%/corpus/proc/nonsense.txt \
 	%D%/corpus/proc/power.txt \
+	%D%/corpus/smaps/nonsense.txt \
 	%D%/corpus/smaps/power.txt \
 	%D%/corpus/smaps/x86.txt \
 	%D%/corpus/spapr/all-pages.bytes \
@@ -169,17 +175,24 @@ fuzz_seeds = \
 	%D%/corpus/spapr/pseries-one.bytes \
 	%D%/corpus/spapr/pseries.bytes \
 	%D%/corpus/sysfs/bare.txt \
+	%D%/corpus/sysfs/group.txt \
 	%D%/corpus/sysfs/machine.txt \
 	%D%/corpus/tree/arm64.txt \
+	%D%/corpus/tree/escape.txt \
 	%D%/corpus/tree/powernv.txt \
 	%D%/corpus/tree/pseries.txt \
+	%D%/corpus/tree/sysfs-only.txt \
+	%D%/corpus/tree/window-saved.txt \
+	%D%/corpus/tree/window.txt \
 	%D%/corpus/tree/x86.txt \
 	%D%/corpus/type1/linux-6.1.bytes \
 	%D%/corpus/type1/linux-6.12.bytes \
 	%D%/corpus/type1/old.bytes \
 	%D%/corpus/type1/ring.bytes \
+	%D%/corpus/words/devices.txt \
 	%D%/corpus/words/good.txt \
 	%D%/corpus/words/kernels.txt \
+	%D%/corpus/words/long.txt \
 	%D%/corpus/words/power.txt \
 	%D%/corpus/words/x86.txt
 

@@ -13,8 +13,9 @@ work=tests/fuzz/$name.tmp
 # More for those that are cheap: seconds each, with the sanitizers.
 case $name in
 iommuctl)	runs=2500 ;;
-iommufd|spapr|type1|words)
+iommufd|spapr|type1)
 		runs=6000 ;;
+words)		runs=100000 ;;
 *)		runs=30000 ;;
 esac
 runs=${FUZZ_RUNS:-$runs}
