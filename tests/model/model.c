@@ -216,6 +216,39 @@ static size_t shorten(struct step *steps, size_t n)
 	return n;
 }
 
+/* Small numbers choose the first of what there is, so that more steps can go. */
+static void simplify(struct step *steps, size_t n)
+{
+	size_t i, w;
+	uint32_t v;
+
+	for (i = 0; i < n; i++) {
+		for (w = 0; w < WORDS; w++) {
+			const uint32_t was = steps[i].v[w];
+
+			for (v = 0; v < 8 && v < was; v++) {
+				steps[i].v[w] = v;
+				if (fails(steps, n))
+					break;
+				steps[i].v[w] = was;
+			}
+		}
+	}
+}
+
+static size_t make_short(struct step *steps, size_t n)
+{
+	size_t before;
+
+	n = shorten(steps, n);
+	do {
+		before = n;
+		simplify(steps, n);
+		n = shorten(steps, n);
+	} while (n < before);
+	return n;
+}
+
 static void print_steps(const struct step *steps, size_t n)
 {
 	size_t i;
@@ -233,7 +266,7 @@ static void explain(struct step *steps, size_t n)
 	}
 	if (report->step + 1 < n)
 		n = report->step + 1;
-	n = shorten(steps, n);
+	n = make_short(steps, n);
 	fails(steps, n);
 	printf("# %s: %s\n# the shortest sequence, for --machine %s --granule %" PRIu64
 	       " --replay FILE:\n",
