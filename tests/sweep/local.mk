@@ -11,7 +11,7 @@ sweep_short = %D%/sweep-short tests/model/model
 if HAVE_CHECK
 check_PROGRAMS += %D%/sweep
 check_SCRIPTS += $(sweep_parts) %D%/sweep-short
-TESTS += $(sweep_parts)
+TESTS += $(sweep_parts) %D%/sweep-short
 CLEANFILES += $(sweep_parts) %D%/sweep-short
 else
 EXTRA_PROGRAMS += %D%/sweep
