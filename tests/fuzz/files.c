@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The text --------------------------------------------------------------------------------- */
+/* ---- The text -------------------------------------------------------------------------------- */
 
 static size_t add_cells(char *to, const char *text)
 {
@@ -129,7 +129,7 @@ void fuzz_files_free(struct fuzz_files *files)
 	free(files->ends);
 }
 
-/* ---- As a table of system calls --------------------------------------------------------------- */
+/* ---- As a table of system calls -------------------------------------------------------------- */
 
 /* Whether it lies below the folder: what follows the folder's path and a slash, or NULL. */
 static const char *below(const char *path, const char *folder)

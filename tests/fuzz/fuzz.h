@@ -32,7 +32,7 @@ void fuzz_forget(void);
 /* It failed: there is one sentence, of one line, that a terminal can print. */
 void fuzz_explained(int ret);
 
-/* ---- Bytes, one after the other --------------------------------------------------------------- */
+/* ---- Bytes, one after the other -------------------------------------------------------------- */
 
 struct fuzz_bytes {
 	const uint8_t *at;

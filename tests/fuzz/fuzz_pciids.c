@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * pci.ids, which anybody may have written: tools/pciids.c; and the names out of it, as iommuctl
- * writes them: tools/json.c, table.c and terminal.c.  The input is a line of the function's numbers,
- * vendor, device and class, in hexadecimal, and then the file.
+ * writes them: tools/json.c, table.c and terminal.c.  The input is a line of the function's
+ * numbers, vendor, device and class, in hexadecimal, and then the file.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * What VFIO_IOMMU_GET_INFO answers: backends/type1/info.c, and a domain that is made of it.  The
- * input is what the caller wants (kernel.c), then the answer as the kernel writes it, whose argsz is
- * how much the kernel says that it needs.
+ * input is what the caller wants (kernel.c), then the answer as the kernel writes it, whose argsz
+ * is how much the kernel says that it needs.
  */
 #include <errno.h>
 #include <stdlib.h>

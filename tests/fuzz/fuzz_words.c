@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The words of a simulated machine, as LIBIOMMU_SIM has them: simulate/words.c, and what is made. */
+/* The words of a simulated machine, as LIBIOMMU_SIM has them: simulate/words.c. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -35,7 +35,7 @@ void kernel_say(struct kernel *kernel, uint64_t start, uint64_t last)
 	kernel->n_said++;
 }
 
-/* ---- What holds ------------------------------------------------------------------------------- */
+/* ---- What holds ------------------------------------------------------------------------------ */
 
 /* Each byte of it was said to be mappable, by one range or by neighbours. */
 static bool was_said(const struct kernel *kernel, uint64_t start, uint64_t last)
@@ -100,7 +100,7 @@ static void is_mapped(const struct iom_domain *dom, const struct iom_region *reg
 	fuzz_holds(iova == region->iova);
 }
 
-/* ---- A domain's life -------------------------------------------------------------------------- */
+/* ---- A domain's life ------------------------------------------------------------------------- */
 
 struct wants {
 	uint8_t page_shift, bytes_shift, dma_bits, request_shift, request_page, map_shift;

@@ -36,7 +36,7 @@ void output_free(struct output *output)
 	free(output->err);
 }
 
-/* ---- Characters ------------------------------------------------------------------------------- */
+/* ---- Characters ------------------------------------------------------------------------------ */
 
 /* The length of the character of UTF-8 that text begins with; 0: it is none. */
 static size_t character(const unsigned char *text, size_t n)
@@ -75,7 +75,7 @@ void output_prints(const char *text, size_t n)
 	}
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static const char *blank(const char *at)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a command writes, taken from it; and what holds of it: a terminal can print it, and JSON is JSON. */
+/* What a command writes, and what holds of it: a terminal can print it, and JSON is JSON. */
 #ifndef IOM_FUZZ_OUTPUT_H
 #define IOM_FUZZ_OUTPUT_H
 

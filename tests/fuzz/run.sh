@@ -48,8 +48,8 @@ fi
 status=0
 "$program" "$@" "$work/seeds" >"$work/log" 2>&1 || status=$?
 # libFuzzer's own count: of what it ran, and not of what it was asked for.
-executions=$(sed -n 's/^stat::number_of_executed_units: *\([0-9]*\)$/\1/p; s/^Done \([0-9]*\) runs.*/\1/p' \
-	"$work/log" | head -n 1)
+executions=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p
+	s/^stat::number_of_executed_units: *\([0-9]*\)$/\1/p' "$work/log" | head -n 1)
 echo "# fuzz: $name ${executions:-0} executions"
 [ "$status" = 0 ] || tail -n 60 "$work/log" | sed 's/^/# /'
 [ "${executions:-0}" -gt 0 ] || status=1
