@@ -2,8 +2,8 @@
 /*
  * What VFIO_IOMMU_SPAPR_TCE_GET_INFO answers, and where a window is that was made: backends/spapr,
  * powernv and pseries.  The input is what the caller wants (kernel.c); the answer, without its
- * argsz; for each window that is made, whether it is elsewhere than where the simulation put it, and
- * then where; its last byte, whether the machine is PowerNV.
+ * argsz; for each window that is made, whether it is elsewhere than where the simulation put it,
+ * and then where; its last byte, whether the machine is PowerNV.
  */
 #include <errno.h>
 

@@ -142,6 +142,7 @@ fuzz_seeds = \
 	%D%/corpus/iommuctl/fdt.txt \
 	%D%/corpus/iommuctl/help.txt \
 	%D%/corpus/iommuctl/list-json.txt \
+	%D%/corpus/iommuctl/list-narrow.txt \
 	%D%/corpus/iommuctl/list.txt \
 	%D%/corpus/iommuctl/show-text.txt \
 	%D%/corpus/iommuctl/show.txt \
@@ -155,6 +156,7 @@ fuzz_seeds = \
 	%D%/corpus/options/nvme.txt \
 	%D%/corpus/options/vmm.txt \
 	%D%/corpus/pciids/small.txt \
+	%D%/corpus/pciids/tab.txt \
 	%D%/corpus/pciids/utf8.txt \
 	%D%/corpus/proc/machine.txt \
 	%D%/corpus/proc/nonsense.txt \

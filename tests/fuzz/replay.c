@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * In the place of libFuzzer: each seed of the target, then a fixed number of changed ones.  It
- * knows nothing of what the target does with them, and so finds less; but every compiler can build it.
+ * knows nothing of what the target does with them, and so finds less; but every compiler has it.
  *
  * FUZZ_RUNS: how many; IOM_TEST_SEED: the same ones again.  Words are files to run instead, as what
  * a run that failed leaves in fuzz_NAME.failed; with --text first they are printed as seeds.
