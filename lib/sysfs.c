@@ -134,7 +134,7 @@ int iom_sysfs_group(const struct iom_sys *sys, const char *address, unsigned int
 	if (ret < 0)
 		return iom_sysfs_error(path, ret);
 	number = strtoul(name, &end, 10);
-	if (end == name || *end || number > UINT32_MAX)
+	if (!isdigit((unsigned char)name[0]) || *end || number > UINT32_MAX)
 		return iom_error(-EIO, "%s points to '%s', which is no group number", path, name);
 	*group = (unsigned int)number;
 	return 0;
