@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A process that has no descriptors left: every call that needs one says -EMFILE, leaves nothing, and
- * works once there are some.
+ * A process that has no descriptors left: every call that needs one says -EMFILE, leaves nothing,
+ * and works once there are some.
  */
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "tests/unit/domain_rig.h"
 #include "tests/unit/runner.h"
 
-/* ---- Of the simulated kernel --------------------------------------------------------------------- */
+/* ---- Of the simulated kernel ----------------------------------------------------------------- */
 
 static unsigned int limit; /* how many may be open */
 
@@ -120,7 +120,7 @@ START_TEST(attaches)
 }
 END_TEST
 
-/* ---- Of the real one ----------------------------------------------------------------------------- */
+/* ---- Of the real one ------------------------------------------------------------------------- */
 
 static struct rlimit whole;
 

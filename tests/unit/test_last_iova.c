@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Where all addresses end: the last page, on a machine whose IOVAs go up to 2^64 - 1.  Sums past it are
- * 0, which is an IOVA like any other.
+ * Where all addresses end: the last page, on a machine whose IOVAs go up to 2^64 - 1.  Sums past
+ * it are 0, which is an IOVA like any other.
  */
 #include "tests/unit/batch_rig.h"
 #include "tests/unit/runner.h"
@@ -36,7 +36,9 @@ static void start_at_the_end(unsigned int kernel)
 
 static const unsigned int kernels[] = { 612, 702 };
 
-/* Addresses and IOVAs, by each of the calls, up to the last byte and not from there to the first. */
+/*
+ * Addresses and IOVAs, by each of the calls, up to the last byte and not from there to the first.
+ */
 START_TEST(translated)
 {
 	uint64_t last = last_offered(), iova, run, list[4];

@@ -11,7 +11,7 @@
 #define HOLES 4 /* around apertures */
 #define LAST UINT64_MAX
 
-/* ---- Machines of few IOVAs ---------------------------------------------------------------------- */
+/* ---- Machines of few IOVAs ------------------------------------------------------------------- */
 
 struct place {
 	const char *platform;
@@ -46,7 +46,10 @@ static const struct {
 static uint64_t first, pages; /* for automatic IOVAs */
 static char *memory;
 
-/* A machine whose device has the IOVAs between these holes, and on POWER a window of so many pages. */
+/*
+ * A machine whose device has the IOVAs between these holes, and on POWER a window of so many
+ * pages.
+ */
 static void make_machine(const char *platform, const struct iom_sim_resv *holes, size_t n,
 			 uint64_t window)
 {
@@ -125,7 +128,7 @@ static char *page_of(uint64_t i)
 	return memory + i * PAGE;
 }
 
-/* ---- Full ---------------------------------------------------------------------------------------- */
+/* ---- Full ------------------------------------------------------------------------------------ */
 
 /* No call finds room for a page, and none leaves anything. */
 static void check_full(char *free_memory)
@@ -230,7 +233,7 @@ START_TEST(full)
 }
 END_TEST
 
-/* ---- One page ------------------------------------------------------------------------------------ */
+/* ---- One page -------------------------------------------------------------------------------- */
 
 START_TEST(one_page)
 {
@@ -295,7 +298,7 @@ START_TEST(one_page)
 }
 END_TEST
 
-/* ---- Larger than any aperture -------------------------------------------------------------------- */
+/* ---- Larger than any aperture ---------------------------------------------------------------- */
 
 #define PART 16 /* pages of each aperture */
 
@@ -392,9 +395,12 @@ START_TEST(scattered)
 }
 END_TEST
 
-/* ---- RLIMIT_MEMLOCK ------------------------------------------------------------------------------ */
+/* ---- RLIMIT_MEMLOCK -------------------------------------------------------------------------- */
 
-/* What the limit has no room for is refused in whole, with need and limit; and had once it is raised. */
+/*
+ * What the limit has no room for is refused in whole, with need and limit; and had once it is
+ * raised.
+ */
 START_TEST(memlock)
 {
 	const uint64_t room = 8 * PAGE;
