@@ -444,7 +444,8 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  *	                                        the window's, or for which there is no room; beside
  *	                                        the default one only
  *	something   for these bytes and pages   at the first attach, if the default one is not as
- *	                                        good; in its place if need be
+ *	                                        good, in its place if need be; else when there is
+ *	                                        no room for memory that is mapped
  *
  * Its size is the next power of two, and its pages are the largest that the bridge has up to those.
  * If it cannot be made, the default one serves, the log says so (IOM_LOG_WARN), iom_explain() says
