@@ -75,8 +75,8 @@ static struct iom_backend *create_backend(struct iom_domain *dom, const struct i
 /* Map again what the kernel dropped with the last device. */
 static int replay(struct iom_domain *dom)
 {
-	struct iom_span *span, *done;
-	bool left = false; /* whatever is left goes with the device */
+	struct iom_span *span;
+	bool left = false; /* of the one that failed: the kernel did not undo it */
 	int ret;
 
 	iom_space_for_each(&dom->space, span) {
@@ -95,11 +95,7 @@ static int replay(struct iom_domain *dom)
 	return 0;
 
 undo:
-	/* the device is about to be detached again, and all that is left goes with it */
-	for (done = iom_space_at(&dom->space, 0); done->start < span->start;
-	     done = iom_space_at(&dom->space, done->end))
-		if (done->state == IOM_SPAN_MAPPED)
-			(void)iom_backend_unmap(dom, iom_span_iova(done), iom_span_length(done));
+	iom_kernel_forget_again(dom, left ? span->end : span->start);
 	return ret;
 }
 
@@ -107,7 +103,7 @@ undo:
 static int settle(struct iom_domain *dom, struct iom_device *dev)
 {
 	const uint64_t granule = dom->granule;
-	bool first = !dom->devices;
+	bool first = !dom->devices, replayed = false;
 	struct iom_view view;
 	int ret;
 
@@ -129,6 +125,7 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 		ret = iom_memory_declare_all(dom);
 		if (!ret)
 			ret = replay(dom);
+		replayed = !ret;
 		if (!ret)
 			ret = iom_requests_grant(dom, dev, &view);
 		if (ret < 0)
@@ -146,6 +143,8 @@ static int settle(struct iom_domain *dom, struct iom_device *dev)
 	return 0;
 
 fail:
+	if (replayed)
+		iom_kernel_forget_again(dom, IOM_SPACE_END);
 	dom->granule = granule;
 	iom_view_free(&view);
 	return ret;

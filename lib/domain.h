@@ -161,6 +161,11 @@ int iom_unmap_everything(struct iom_domain *dom);
 void iom_kernel_forget(struct iom_domain *dom);
 
 /*
+ * The same of what lies below a unit, which an attach that fails has mapped again.  The sentence stays.
+ */
+void iom_kernel_forget_again(struct iom_domain *dom, uint64_t end);
+
+/*
  * What the next mapping's generation will be.  It is unique in the process, so that a region of one
  * domain is never taken for another's; 0 is none.
  */

@@ -504,16 +504,16 @@ int iom_unmap_everything(struct iom_domain *dom)
  * kernel refuses to unmap stays in reach of what he has attached.  (Granules are the cache's, which drops
  * what is idle before.)
  */
-static void forget_apart(struct iom_domain *dom)
+static void forget_apart(struct iom_domain *dom, uint64_t end)
 {
 	uint64_t unit = 0;
 
 	pthread_mutex_lock(&dom->table);
-	while (unit < IOM_SPACE_END) {
+	while (unit < end) {
 		struct iom_span *span = iom_space_at(&dom->space, unit);
 
 		unit = span->end;
-		if (span->state != IOM_SPAN_MAPPED ||
+		if (span->state != IOM_SPAN_MAPPED || span->start >= end ||
 		    !iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)))
 			continue;
 		if (span->streamed) {
@@ -527,10 +527,28 @@ static void forget_apart(struct iom_domain *dom)
 	pthread_mutex_unlock(&dom->table);
 }
 
+void iom_kernel_forget_again(struct iom_domain *dom, uint64_t end)
+{
+	struct iom_kept_error kept;
+	struct iom_span *span;
+
+	iom_error_keep(&kept);
+	if (!dom->adopted.on) {
+		/* the device is about to be detached again, and all that is left goes with it */
+		iom_space_for_each(&dom->space, span)
+			if (span->start < end && span->state == IOM_SPAN_MAPPED)
+				(void)iom_backend_unmap(dom, iom_span_iova(span),
+							iom_span_length(span));
+	} else {
+		forget_apart(dom, end);
+	}
+	iom_error_restore(&kept);
+}
+
 void iom_kernel_forget(struct iom_domain *dom)
 {
 	if (dom->adopted.on) {
-		forget_apart(dom);
+		forget_apart(dom, IOM_SPACE_END);
 		return;
 	}
 	if (dom->mappings || dom->quarantined_bytes) {

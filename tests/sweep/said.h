@@ -36,7 +36,7 @@ static const struct {
 	    "cannot have it translated" } },
 	{ -ENOTTY,
 	  { "only version 1", "has no EEH", "no VFIO SPAPR TCE driver", "is not of VFIO type1" } },
-	{ -EEXIST, { "something else mapped" } },
+	{ -EEXIST, { "something else mapped", "somebody else has mapped" } },
 	{ -EOPNOTSUPP, { "no regular file" } },
 	{ -EBADF, { "no open file" } },
 	{ 1, { "answers 1", "its version is another" } },

@@ -309,6 +309,19 @@ static inline void beside_mapped(void)
 	map_some();
 }
 
+static inline void beside_and_detached(void)
+{
+	beside_mapped();
+	iom_detach(rig.nvme);
+}
+
+static inline void beside_requested_and_detached(void)
+{
+	beside_mapped();
+	ask_and_keep(REQUEST_AT, REQUEST_LENGTH);
+	iom_detach(rig.nvme);
+}
+
 /* He has what the library would choose first. */
 static inline void beside_in_the_way(void)
 {

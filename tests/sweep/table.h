@@ -118,6 +118,9 @@ static void is_thawed(void)
 	.may = { -ENODEV, -EBUSY, -EACCES, -EOPNOTSUPP, -EMFILE, -ENOMEM, -EIO, -ENOSPC, -EFAULT }
 #define OF_ADOPT \
 	.may = { -ENODEV, -EBUSY, -EACCES, -EOPNOTSUPP, -EMFILE, -ENOMEM, -EIO, -EINVAL, -ERANGE }
+#define OF_ADOPT_AGAIN                                                     \
+	.may = { -ENODEV, -EBUSY,  -EACCES, -EOPNOTSUPP, -EMFILE, -ENOMEM, \
+		 -EIO,    -EINVAL, -ERANGE, -ENOSPC,     -EFAULT, -EEXIST }
 #define OF_MAP                                               \
 	.may = { -ENOSPC, -ENOMEM, -EFAULT, -EIO, -ENODEV }, \
 	.may_on_power = { -EINVAL, -EBUSY, -EMFILE, -EOPNOTSUPP }, .makes_window = true
@@ -151,6 +154,9 @@ static const struct op ops[] = {
 	{ "attach of one group", with_one_of_pair, op_attach_pair, OF_ATTACH,
 	  .worked = pair_is_there },
 	{ "adopt", beside, op_attach_fd, OF_ADOPT, .is_there = no_power },
+	{ "adopt again", beside_and_detached, op_attach_fd, OF_ADOPT_AGAIN, .is_there = no_power },
+	{ "adopt again with requests", beside_requested_and_detached, op_attach_fd, OF_ADOPT_AGAIN,
+	  .is_there = no_power },
 	{ "adopt and attach another", beside_mapped, op_attach_edu, OF_REPLAY,
 	  .is_there = no_power },
 	{ "detach", mapped, op_detach, CANNOT },
