@@ -500,9 +500,9 @@ int iom_unmap_everything(struct iom_domain *dom)
 }
 
 /*
- * Of an address space that somebody else has made: it does not end with the last device, so that what the
- * kernel refuses to unmap stays in reach of what he has attached.  (Granules are the cache's, which drops
- * what is idle before.)
+ * Of an address space that somebody else has made: it does not end with the last device, so that
+ * what the kernel refuses to unmap stays in reach of what he has attached.  What is in flight, or a
+ * granule, ends as any that the kernel refuses to unmap: when it lands, or is withdrawn.
  */
 static void forget_apart(struct iom_domain *dom, uint64_t end)
 {
@@ -516,11 +516,6 @@ static void forget_apart(struct iom_domain *dom, uint64_t end)
 		if (span->state != IOM_SPAN_MAPPED || span->start >= end ||
 		    !iom_backend_unmap(dom, iom_span_iova(span), iom_span_length(span)))
 			continue;
-		if (span->streamed) {
-			iom_log(&dom->log, IOM_LOG_WARN,
-				"unmapping before the last device goes: %s", iom_errmsg());
-			continue;
-		}
 		iom_span_withdraw(dom, span);
 		iom_span_quarantine(dom, span);
 	}

@@ -221,12 +221,19 @@ static inline void warm(void)
 }
 
 /* One of each kind is in flight, and some granules are not. */
-static inline void flying(void)
+static inline void take_off(void)
 {
-	ready();
+	declare();
+	ck_assert_ok(iom_stream_open(rig.dom, &stream));
 	warm_up(2, 2);
 	ck_assert_int_eq(fly(memory + 4096, GRANULE / 2, &granule), 1);
 	ck_assert_int_eq(fly(undeclared() + 100, 4 * place.unit, &transient), 1);
+}
+
+static inline void flying(void)
+{
+	mapped();
+	take_off();
 }
 
 static inline void flying_and_detached(void)
@@ -319,6 +326,18 @@ static inline void beside_requested_and_detached(void)
 {
 	beside_mapped();
 	ask_and_keep(REQUEST_AT, REQUEST_LENGTH);
+	iom_detach(rig.nvme);
+}
+
+static inline void beside_flying(void)
+{
+	beside_mapped();
+	take_off();
+}
+
+static inline void beside_flying_and_detached(void)
+{
+	beside_flying();
 	iom_detach(rig.nvme);
 }
 

@@ -60,6 +60,22 @@ static void flies_when_attached(void)
 	flies_still();
 }
 
+/* Where others' devices go on, what has landed is out of their reach, attached or not. */
+static void lands_detached(void)
+{
+	const struct flight was = transient;
+
+	ck_assert_ok(land(&granule));
+	ck_assert_ok(land(&transient));
+	ck_assert(is_gone(NVME, &was));
+}
+
+static void flies_when_adopted(void)
+{
+	ck_assert_ok(op_attach_fd());
+	flies_still();
+}
+
 static void edu_is_gone(void)
 {
 	ck_assert_uint_eq(hash_maps(EDU), 0);
@@ -157,6 +173,8 @@ static const struct op ops[] = {
 	{ "adopt again", beside_and_detached, op_attach_fd, OF_ADOPT_AGAIN, .is_there = no_power },
 	{ "adopt again with requests", beside_requested_and_detached, op_attach_fd, OF_ADOPT_AGAIN,
 	  .is_there = no_power },
+	{ "adopt again in flight", beside_flying_and_detached, op_attach_fd, OF_ADOPT_AGAIN,
+	  .is_there = no_power, .failed = flies_when_adopted, .worked = flies_still },
 	{ "adopt and attach another", beside_mapped, op_attach_edu, OF_REPLAY,
 	  .is_there = no_power },
 	{ "detach", mapped, op_detach, CANNOT },
@@ -165,6 +183,8 @@ static const struct op ops[] = {
 	{ "detach one of a group", with_pair, op_detach_pair, CANNOT },
 	{ "detach with requests", requested, op_detach, CANNOT },
 	{ "detach adopted", beside_mapped, op_detach, .is_there = no_power },
+	{ "detach adopted in flight", beside_flying, op_detach, .is_there = no_power,
+	  .worked = lands_detached },
 	{ "close", with_two_devices, op_close, CANNOT },
 	{ "close in flight", flying, op_close, CANNOT },
 	{ "close with a pool", with_strict_buffer, op_close, CANNOT },
