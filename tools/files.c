@@ -110,17 +110,36 @@ static bool is_below_root(int fd)
 	return !strncmp(real, base, n) && real[n] == '/';
 }
 
-/* A root that somebody else has made may have links to the real one's files. */
+/*
+ * A root that somebody else has made may have links to the real one's files, of which some devices do
+ * something as soon as they are opened: so it is looked at first.
+ */
+static int open_below_root(const char *full)
+{
+	int fd = -EXDEV, place = open(full, O_PATH | O_CLOEXEC);
+	struct stat st;
+	char link[64];
+
+	if (place < 0)
+		return -errno;
+	if (fstat(place, &st) == 0 && S_ISREG(st.st_mode) && is_below_root(place)) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+		fd = open(link, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	close(place);
+	return fd;
+}
+
 static int open_to_write(const char *full)
 {
-	int fd = open(full, O_WRONLY | O_CLOEXEC | O_NOCTTY | (*root ? O_NONBLOCK : 0));
+	int fd;
 
-	if (fd < 0)
-		return -errno;
-	if (!*root || is_below_root(fd))
-		return fd;
-	close(fd);
-	return -EXDEV;
+	if (*root)
+		return open_below_root(full);
+	fd = open(full, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int files_write(const char *text, const char *format, ...)

@@ -175,6 +175,13 @@ mv "$root/sys/bus/pci/devices/$bdf/driver_override" "$scratch/override"
 ln -s "$scratch/outside" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'a file that leads out of the root' says 1 'cannot write .*driver_override' bind --driver vfio-pci "$bdf"
 passes 'and that is as it was' grep -qx 'not of this root' "$scratch/outside"
+# nor is it opened: of some devices that does something. The program that runs is one that may not be.
+program=$PWD/tools/iommuctl
+[ ! -e tools/.libs/iommuctl ] || program=$PWD/tools/.libs/iommuctl
+ln -sf "$program" "$root/sys/bus/pci/devices/$bdf/driver_override"
+passes 'nor is it opened' says 1 'cannot write .*driver_override: Invalid cross-device link' \
+	bind --driver vfio-pci "$bdf"
+rm "$root/sys/bus/pci/devices/$bdf/driver_override"
 mv "$scratch/override" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'vfio-pci has it already' says 0 'already' bind --driver e1000e "$bdf"
 passes 'a driver that is not there' says 1 'modprobe uio_pci_generic' \
