@@ -483,8 +483,16 @@ static void choose_machines(void)
 		if (!has_time() ? !is_one_of(m.name, few, ARRAY_SIZE(few))
 				: pattern && *pattern && fnmatch(pattern, m.name, 0))
 			continue;
-		if (n_all++ % parts == part - 1 && n_machines < MOST_MACHINES)
-			machines[n_machines++] = m;
+		if (n_all++ % parts != part - 1)
+			continue;
+		if (n_machines == MOST_MACHINES)
+			abort();
+		machines[n_machines++] = m;
+	}
+	/* a part of few may have none; but a name that is no machine's is no success */
+	if (!n_all || (!has_time() && n_all != ARRAY_SIZE(few))) {
+		fprintf(stderr, "sweep: there are no such machines\n");
+		exit(2);
 	}
 }
 
