@@ -17,9 +17,14 @@ const char *iom_errmsg(void)
 /* One line that does nothing to a terminal, whatever names of others are quoted in it. */
 static void clean(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
+	unsigned char *c;
+
+	for (c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* and those of UTF-8 */
+			c[0] = c[1] = '?';
+	}
 }
 
 void iom_error_set(const char *fmt, ...)

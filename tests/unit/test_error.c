@@ -36,6 +36,9 @@ START_TEST(set_prefix_append)
 	ck_assert_str_eq(iom_errmsg(), "attach 0000:01:00.0: group 14 is held by 17");
 	iom_error_set("a%sb\nc", "\033");
 	ck_assert_str_eq(iom_errmsg(), "a?b?c");
+	iom_error_set("\xc2\x9b"
+		      "2J\xc3\x9b");
+	ck_assert_str_eq(iom_errmsg(), "??2J\xc3\x9b");
 	iom_error_set("new");
 	ck_assert_str_eq(iom_errmsg(), "new");
 }
