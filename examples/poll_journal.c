@@ -14,10 +14,15 @@
 /* One write(2): what it returned for is the kernel's, whatever becomes of the process. */
 static int append(struct poll_run *run, const char *text, size_t length)
 {
-	ssize_t n = write(run->journal, text, length);
+	ssize_t n;
 
+	do
+		n = write(run->journal, text, length);
+	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)length)
 		return 0;
+	if (run->error)
+		return -EIO; /* the first error has the word */
 	return fail(-EIO, "--journal: %s cannot be written: %s", run->options->journal,
 		    n < 0 ? strerror(errno) : "not all of a line fits");
 }
