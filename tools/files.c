@@ -57,14 +57,63 @@ bool files_exist(const char *format, ...)
 	return access(full, F_OK) == 0;
 }
 
+/* Whether an open file is one below the root, by whichever links it was found. */
+static bool is_below_root(int fd)
+{
+	char link[64], base[PATH_MAX], real[PATH_MAX];
+	size_t n = realpath(root, base) ? strlen(base) : 0;
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, real, sizeof(real) - 1);
+	if (!n || length < 0)
+		return false;
+	real[length] = '\0';
+	return !strncmp(real, base, n) && real[n] == '/';
+}
+
+/*
+ * A root that somebody else has made may have links to the real one's files, of which some devices do
+ * something as soon as they are opened, and may have pipes: so a file is looked at first.  None out
+ * of the root is written to.
+ */
+static int open_in_root(const char *full, int flags)
+{
+	int fd = -EXDEV, place = open(full, O_PATH | O_CLOEXEC);
+	struct stat st;
+	char link[64];
+
+	if (place < 0)
+		return -errno;
+	if (fstat(place, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (flags == O_RDONLY || is_below_root(place))) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
+		fd = open(link, flags | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	close(place);
+	return fd;
+}
+
+static int open_file(const char *full, int flags)
+{
+	int fd;
+
+	if (*root)
+		return open_in_root(full, flags);
+	fd = open(full, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int read_text(const char *full, char *text, size_t n)
 {
-	int fd = open(full, O_RDONLY | O_CLOEXEC);
+	int fd = open_file(full, O_RDONLY);
 	size_t done = 0;
 	ssize_t got;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (done < n - 1 && (got = read(fd, text + done, n - 1 - done)) > 0)
 		done += (size_t)got;
 	close(fd);
@@ -95,53 +144,6 @@ int64_t files_number(int64_t fallback, const char *format, ...)
 	return end == text || *end || errno ? fallback : (int64_t)value;
 }
 
-/* Whether an open file is one below the root, by whichever links it was found. */
-static bool is_below_root(int fd)
-{
-	char link[64], base[PATH_MAX], real[PATH_MAX];
-	size_t n = realpath(root, base) ? strlen(base) : 0;
-	ssize_t length;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, real, sizeof(real) - 1);
-	if (!n || length < 0)
-		return false;
-	real[length] = '\0';
-	return !strncmp(real, base, n) && real[n] == '/';
-}
-
-/*
- * A root that somebody else has made may have links to the real one's files, of which some devices do
- * something as soon as they are opened: so it is looked at first.
- */
-static int open_below_root(const char *full)
-{
-	int fd = -EXDEV, place = open(full, O_PATH | O_CLOEXEC);
-	struct stat st;
-	char link[64];
-
-	if (place < 0)
-		return -errno;
-	if (fstat(place, &st) == 0 && S_ISREG(st.st_mode) && is_below_root(place)) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
-		fd = open(link, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
-	}
-	close(place);
-	return fd;
-}
-
-static int open_to_write(const char *full)
-{
-	int fd;
-
-	if (*root)
-		return open_below_root(full);
-	fd = open(full, O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int files_write(const char *text, const char *format, ...)
 {
 	char full[FILES_PATH];
@@ -149,7 +151,7 @@ int files_write(const char *text, const char *format, ...)
 	int fd, ret;
 
 	PATH_OF(full, format);
-	fd = open_to_write(full);
+	fd = open_file(full, O_WRONLY);
 	if (fd < 0)
 		return fd;
 	done = write(fd, text, strlen(text));
@@ -161,9 +163,19 @@ int files_write(const char *text, const char *format, ...)
 FILE *files_open(const char *format, ...)
 {
 	char full[FILES_PATH];
+	FILE *file;
+	int fd;
 
 	PATH_OF(full, format);
-	return fopen(full, "re");
+	fd = open_file(full, O_RDONLY);
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	file = fdopen(fd, "r");
+	if (!file)
+		close(fd);
+	return file;
 }
 
 void files_link_name(char *name, size_t n, const char *format, ...)

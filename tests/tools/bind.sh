@@ -182,6 +182,13 @@ ln -sf "$program" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'nor is it opened' says 1 'cannot write .*driver_override: Invalid cross-device link' \
 	bind --driver vfio-pci "$bdf"
 rm "$root/sys/bus/pci/devices/$bdf/driver_override"
+mkfifo "$root/sys/bus/pci/devices/$bdf/driver_override"
+ends()
+{
+	timeout 300 tools/iommuctl --root "$root" unbind --dry-run "$bdf" >"$scratch/out" 2>&1 || [ $? = 1 ]
+}
+passes 'a pipe is not waited for' ends
+rm "$root/sys/bus/pci/devices/$bdf/driver_override"
 mv "$scratch/override" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'vfio-pci has it already' says 0 'already' bind --driver e1000e "$bdf"
 passes 'a driver that is not there' says 1 'modprobe uio_pci_generic' \
