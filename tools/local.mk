@@ -46,7 +46,7 @@ tool_files = \
 	examples/sentence.h
 %C%_iommuctl_CPPFLAGS = $(FORTIFY) $(public_cppflags) -D_GNU_SOURCE -I$(top_srcdir)/examples \
 	-DLIBEXEC_FOLDER='"$(pkglibexecdir)"'
-%C%_iommuctl_CFLAGS = $(AM_CFLAGS) $(HARDENING) $(PIE)
+%C%_iommuctl_CFLAGS = $(AM_CFLAGS) $(HARDENING) $(TOOL_HARDENING) $(PIE)
 %C%_iommuctl_LDFLAGS = $(AM_LDFLAGS) $(TOOL_LDFLAGS)
 %C%_iommuctl_LDADD = libiommu.la
 

@@ -24,6 +24,9 @@
 /* What iommufd answers as the number of maps that can yet be made. */
 #define NO_LIMIT UINT32_MAX
 
+/* Apart, so that each map does not pay for its canary. */
+#define RARE __attribute__((noinline, cold))
+
 struct type1 {
 	struct iom_vfio vfio;
 	bool ready;         /* vfio is initialised */
@@ -369,8 +372,8 @@ static int type1_unmap(struct iom_backend *backend, uint64_t iova, uint64_t leng
  * is written later.  So have it pinned for writing first, which gives the process pages of its own;
  * memory that it may not write needs none.
  */
-static int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece,
-			  bool *left)
+static RARE int give_own_pages(struct iom_backend *backend, const struct iom_backend_map *piece,
+			       bool *left)
 {
 	int ret;
 

@@ -86,7 +86,7 @@ protected() {
 	nothing "$1: no relocations in its code" text_relocations "$2"
 	case " ${HARDENING:-} ${COMPILE_FLAGS:-} " in
 	*' -fno-stack-protector '*) skip "$1: canaries" 'who builds it wants none' ;;
-	*' -fstack-protector-strong '*) nothing "$1: canaries" lacks_canaries "$2" ;;
+	*' -fstack-protector '*|*' -fstack-protector-strong '*) nothing "$1: canaries" lacks_canaries "$2" ;;
 	*) skip "$1: canaries" 'built without' ;;
 	esac
 	if [ -n "${HARDENING:-}" ] && is_fortified; then
