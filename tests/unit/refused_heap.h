@@ -75,4 +75,20 @@ static inline void spare_the_kernel(void)
 	rig.after = heap_leaves_kernel;
 }
 
+/*
+ * A step of a test's table with its first allocation refused, then with its second ..., until it needs
+ * no more: nth says whether there was one to refuse.  At least least are, and fewer than most; how many.
+ */
+static inline unsigned int refuse_each(bool (*nth)(int i, unsigned int n), int i, const char *name,
+				       unsigned int least, unsigned int most)
+{
+	unsigned int n;
+
+	for (n = 1; n < most && nth(i, n); n++)
+		;
+	ck_assert_uint_lt(n, most);
+	ck_assert_msg(n > least, "%s makes only %u", name, n - 1);
+	return n - 1;
+}
+
 #endif
