@@ -90,6 +90,7 @@ nvme_poll_files = \
 vmm_replay_files = \
 	%D%/edu.c \
 	%D%/edu.h \
+	%D%/iommufd_abi.h \
 	%D%/vmm_layout.c \
 	%D%/vmm_layout.h \
 	%D%/vmm_options.c \

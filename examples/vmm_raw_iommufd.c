@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * iommufd by its own calls.  <linux/iommufd.h> came with Linux 6.2, and older distributions have
- * none: what is needed of it is here, after Documentation/userspace-api/iommufd.rst.
- */
+/* iommufd by its own calls. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,42 +8,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "iommufd_abi.h"
 #include "sentence.h"
 #include "vmm_raw.h"
-
-#define IOAS_ALLOC _IO(';', 0x81)
-#define IOAS_MAP _IO(';', 0x85)
-#define IOAS_UNMAP _IO(';', 0x86)
-#define BIND_IOMMUFD _IO(';', 100 + 18) /* of the device's own node */
-#define ATTACH_PT _IO(';', 100 + 19)
-
-#define MAP_FIXED_IOVA 0x1u
-#define MAP_WRITEABLE 0x2u
-#define MAP_READABLE 0x4u
-
-struct ioas_alloc {
-	uint32_t size, flags, id;
-};
-
-struct ioas_map {
-	uint32_t size, flags, ioas, reserved;
-	uint64_t va, length, iova;
-};
-
-struct ioas_unmap {
-	uint32_t size, ioas;
-	uint64_t iova, length;
-};
-
-struct device_bind {
-	uint32_t argsz, flags;
-	int32_t iommufd;
-	uint32_t id;
-};
-
-struct device_attach {
-	uint32_t argsz, flags, ioas;
-};
 
 /* /dev/vfio/devices/vfioN, whose name is in the device's folder. */
 static int open_device(const char *device)

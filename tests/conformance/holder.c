@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * <linux/iommufd.h> came with Linux 6.2, and older distributions have none: what is needed of it is
- * here, after Documentation/userspace-api/iommufd.rst.
- */
 #include "holder.h"
 
 #include <errno.h>
@@ -11,37 +7,7 @@
 
 #include <linux/vfio.h>
 
-#define IOAS_ALLOC _IO(';', 0x81)
-#define IOAS_MAP _IO(';', 0x85)
-#define IOAS_UNMAP _IO(';', 0x86)
-#define BIND_IOMMUFD _IO(';', 100 + 18) /* of the device's own node */
-#define ATTACH_PT _IO(';', 100 + 19)
-
-#define MAP_FIXED_READ_WRITE 0x7u
-
-struct ioas_alloc {
-	uint32_t size, flags, id;
-};
-
-struct ioas_map {
-	uint32_t size, flags, ioas, reserved;
-	uint64_t va, length, iova;
-};
-
-struct ioas_unmap {
-	uint32_t size, ioas;
-	uint64_t iova, length;
-};
-
-struct device_bind {
-	uint32_t argsz, flags;
-	int32_t iommufd;
-	uint32_t id;
-};
-
-struct device_attach {
-	uint32_t argsz, flags, ioas;
-};
+#include "iommufd_abi.h"
 
 static int open_iommufd(struct holder *h, const struct nodes *nodes)
 {
@@ -112,7 +78,7 @@ int holder_map(const struct holder *holder, const void *va, uint64_t length, uin
 {
 	struct ioas_map map = {
 		.size = sizeof(map),
-		.flags = MAP_FIXED_READ_WRITE,
+		.flags = MAP_FIXED_IOVA | MAP_READABLE | MAP_WRITEABLE,
 		.ioas = holder->ioas,
 		.va = (uintptr_t)va,
 		.length = length,

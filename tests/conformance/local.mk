@@ -73,7 +73,8 @@ conformance_cases = \
 	%D%/thread_tests.c \
 	%D%/translate_tests.c \
 	%D%/unmap_tests.c \
-	%D%/world.h
+	%D%/world.h \
+	examples/iommufd_abi.h
 
 %C%_conformance_SOURCES = \
 	$(conformance_cases) \
@@ -97,5 +98,6 @@ conformance_cases = \
 	%D%/sim/machines.c \
 	%D%/sim/machines.h \
 	%D%/sim/world_sim.c
-%C%_conformance_sim_CPPFLAGS = $(internal_cppflags) -I$(top_srcdir)/%D%
+%C%_conformance_sim_CPPFLAGS = $(internal_cppflags) -I$(top_srcdir)/%D% \
+	-I$(top_srcdir)/examples
 %C%_conformance_sim_LDADD = sim/libiommu-sim.la libiommu-core.la

@@ -70,6 +70,28 @@ prepare_row()
 	: >"$DIR/results.log"
 }
 
+# drives: what is behind the drives that devices has.
+drives()
+{
+	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
+		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
+		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on"
+}
+
+# functions DRIVE PAIR MATE EDU EDU2 EDUS EDUS WIDE...: where each is: the drive of the tests by itself;
+# two drives that share a group; edu by itself, another by itself, and two that share a group; and
+# such as drive all address bits.
+functions()
+{
+	echo "-device nvme,drive=drive,serial=IOMDRIVE,$1" \
+		"-device nvme,drive=pair,serial=IOMPAIR,$2,multifunction=on" \
+		"-device nvme,drive=mate,serial=IOMMATE,$3" \
+		"-device edu,$4 -device edu,$5" \
+		"-device edu,$6,multifunction=on -device edu,$7"
+	shift 7
+	printf -- '-device edu,%s,dma_mask=0xffffffffffffffff\n' "$@"
+}
+
 # wire BUS BUS: two network cards, each with a socket of the host as its peer, which send to each other.
 # They are of a kind that loses nothing, and whose sender is told to wait; of a stream QEMU leaves
 # one end so that it blocks the guest, which then cannot take what the other end waits to hand over.

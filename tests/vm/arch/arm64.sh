@@ -20,17 +20,8 @@ channels() { echo "-serial file:$1 -serial file:$2"; }
 # devices: those of x86_64.sh but for the network cards, in the same slots.
 devices()
 {
-	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
-		"-device nvme,drive=drive,serial=IOMDRIVE,bus=pcie.0,addr=3" \
-		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
-		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
-		"-device nvme,drive=pair,serial=IOMPAIR,bus=pcie.0,addr=4.0,multifunction=on" \
-		"-device nvme,drive=mate,serial=IOMMATE,bus=pcie.0,addr=4.1" \
-		"-device edu,bus=pcie.0,addr=5" \
-		"-device edu,bus=pcie.0,addr=6" \
-		"-device edu,bus=pcie.0,addr=7.0,multifunction=on" \
-		"-device edu,bus=pcie.0,addr=7.1" \
-		"-device edu,bus=pcie.0,addr=8,dma_mask=0xffffffffffffffff"
+	drives
+	functions bus=pcie.0,addr={3,4.0,4.1,5,6,7.0,7.1,8}
 }
 
 # The same, as the guest sees them.

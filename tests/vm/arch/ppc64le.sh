@@ -72,27 +72,18 @@ esac
 # on BRIDGE FUNCTION: where a device is.
 on() { echo "bus=$(bus_of "$1"),addr=$slot.$2"; }
 
-# devices: as on other machines; wide and wide2, which are edu, but drive all address bits; on
-# pSeries, edu behind bridges of another kind.
+# devices: as on other machines; of the edu that drive all address bits two, and on pSeries three
+# more behind bridges of another kind.
 devices()
 {
-	echo "$(for index in $bridges; do bridge "$index"; done)" \
-		"-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
-		"-device nvme,drive=drive,serial=IOMDRIVE,$(on 0 0)" \
-		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
-		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
-		"-device nvme,drive=pair,serial=IOMPAIR,$(on 1 0),multifunction=on" \
-		"-device nvme,drive=mate,serial=IOMMATE,$(on 1 1)" \
-		"-device edu,$(on 2 0)" \
-		"-device edu,$(on 3 0)" \
-		"-device edu,$(on 4 0),multifunction=on" \
-		"-device edu,$(on 4 1)" \
-		"-device edu,$(on 5 0),dma_mask=0xffffffffffffffff" \
-		"-device edu,$(on 6 0),dma_mask=0xffffffffffffffff"
-	[ "$platform" != pseries ] ||
-		echo "-device edu,$(on 7 0),dma_mask=0xffffffffffffffff" \
-			"-device edu,$(on 8 0),dma_mask=0xffffffffffffffff" \
-			"-device edu,$(on 9 0),dma_mask=0xffffffffffffffff"
+	local index wide="5 6"
+
+	for index in $bridges; do bridge "$index"; done
+	[ "$platform" != pseries ] || wide="5 6 7 8 9"
+	drives
+	# shellcheck disable=SC2046 # a place is one word
+	functions $(on 0 0) $(on 1 0) $(on 1 1) $(on 2 0) $(on 3 0) $(on 4 0) $(on 4 1) \
+		$(for index in $wide; do on "$index" 0; done)
 	[ -z "$cards" ] || wire "$(on 10 0),multifunction=on" "$(on 10 1)"
 }
 

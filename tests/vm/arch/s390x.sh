@@ -28,12 +28,10 @@ pci_function() { echo "-device zpci,uid=$1,target=fn$1 -device $2,id=fn$1"; }
 # devices: three drives. There is no edu, which has no MSI-X, and QEMU's s390x takes nothing without.
 devices()
 {
-	echo "-drive if=none,id=drive,file=drive.img,format=raw,cache=unsafe" \
-		"$(pci_function 1 nvme,drive=drive,serial=IOMDRIVE)" \
-		"-drive if=none,id=pair,file=pair.img,format=raw,cache=unsafe" \
-		"$(pci_function 2 nvme,drive=pair,serial=IOMPAIR)" \
-		"-drive if=none,id=mate,driver=null-co,size=16M,read-zeroes=on" \
-		"$(pci_function 3 nvme,drive=mate,serial=IOMMATE)"
+	drives
+	pci_function 1 nvme,drive=drive,serial=IOMDRIVE
+	pci_function 2 nvme,drive=pair,serial=IOMPAIR
+	pci_function 3 nvme,drive=mate,serial=IOMMATE
 }
 
 # The same, as the guest sees them.
