@@ -5,7 +5,7 @@
 
 #define IOM_ERROR_MAX 1024
 
-/* Leave a sentence, cut if too long, with ? for control characters.  err, a negative errno, is the answer: the compiler sees it. */
+/* Leave a sentence, cut if too long, with ? for control characters; the answer is err, -errno. */
 #define iom_error(err, ...) (iom_error_set(__VA_ARGS__), (err))
 
 /* Put what failed in front of the sentence that is there ("attach 0000:01:00.0: "). */

@@ -171,7 +171,8 @@ verdict moments-are-spread $? \
 	"$in_setup while it set up, $during_io in its I/O, $acknowledged writes acknowledged"
 
 # What judges the data sees a block that is not what it should be.
-number=$((kills + 1 + kills % 2)) way=$(way_of 0) when=
+number=$((kills + 1 + kills % 2)) way=$(way_of 0) when='' whole=yes
+rm -f "$bad"/*
 kill_one 0
 kernel_cksum "$drive" 0 512 >/dev/null
 block=$(block_of "$drive")
@@ -182,7 +183,8 @@ dd if=/dev/zero of="$block" bs=512 count=1 seek=$((place / 512)) conv=notrunc,fs
 /guest/bin/journal "$journal" "$block" >"$work/said" 2>&1
 after=$?
 notes "$work/said"
-[ "$before" = 0 ] && [ "$after" = 1 ] && grep -q ' 1 are lost$' "$work/said"
-verdict lost-block-is-found $? "exit status $before, then $after: $(xargs <"$work/said")"
+[ -n "$whole" ] && [ "$before" = 0 ] && [ "$after" = 1 ] && grep -q ' 1 are lost$' "$work/said"
+verdict lost-block-is-found $? \
+	"exit status $before, then $after: $(cat "$work/said" "$bad"/* 2>/dev/null | xargs)"
 
 poll afterwards --seconds 0 --span 8m --bs 16k --qd 16 --queues 2
