@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 
-/* What a table takes: the top, one of the last level, and one of the middle level, see displaced(). */
-#define LARGE_TABLE (sizeof(iom_slot) * IOM_RADIX_TOPS)
+/* What a table takes: of the last level, of the middle one, and a top, see displaced(). */
 #define SMALL_TABLE (sizeof(iom_slot) * IOM_RADIX_LASTS)
-#define MIDDLE_TABLE (2 * LARGE_TABLE)
-_Static_assert(IOM_RADIX_TOPS == IOM_RADIX_MIDDLES, "one size of large tables");
+#define LARGE_TABLE (sizeof(iom_slot) * IOM_RADIX_MIDDLES)
+#define TOP_TABLE (2 * sizeof(iom_slot) * IOM_RADIX_TOPS)
 
 /*
  * Tables live as long as the radix, so small ones are cut off large pieces one after the other; the
@@ -45,7 +44,7 @@ int iom_radix_init(struct iom_radix *radix, const struct iom_sys *sys, unsigned 
 	int ret;
 
 	*radix = (struct iom_radix){ .sys = sys, .key_bits = key_bits };
-	ret = sys->alloc_pages(sys->ctx, LARGE_TABLE, &pages);
+	ret = sys->alloc_pages(sys->ctx, TOP_TABLE, &pages);
 	if (ret < 0)
 		return ret;
 	radix->top = pages;
@@ -62,7 +61,7 @@ void iom_radix_destroy(struct iom_radix *radix)
 		free(chunk);
 	}
 	if (radix->top)
-		radix->sys->free_pages(radix->sys->ctx, radix->top, LARGE_TABLE);
+		radix->sys->free_pages(radix->sys->ctx, radix->top, TOP_TABLE);
 	radix->top = NULL;
 }
 
@@ -117,36 +116,34 @@ static iom_slot *need_table(struct iom_radix *radix, iom_slot *slot, size_t byte
 	return table;
 }
 
-/* The table of the middle level for a key, added where there is none; NULL: no memory. */
-static iom_slot *need_middle(struct iom_radix *radix, uint64_t key)
+/* The table of the top level for a key, added where there is none; NULL: no memory. */
+static iom_slot *need_top(struct iom_radix *radix, uint64_t key)
 {
-	iom_slot *top = radix->top;
+	iom_slot *tops;
 
-	if (key >> IOM_RADIX_FAR) {
-		top = need_table(radix, &radix->far, SMALL_TABLE);
-		if (top)
-			top = need_table(radix, &top[key >> IOM_RADIX_FAR], LARGE_TABLE);
-	}
-	return top ? need_table(radix, &top[iom_radix_top(key)], MIDDLE_TABLE) : NULL;
+	if (!(key >> IOM_RADIX_FAR))
+		return radix->top;
+	tops = need_table(radix, &radix->far, SMALL_TABLE);
+	return tops ? need_table(radix, &tops[key >> IOM_RADIX_FAR], TOP_TABLE) : NULL;
 }
 
 /*
- * Behind the slots of a table of the middle level: for each of them the table of the last level that
- * once was there, had nothing in it any more, and gave way to a leaf.  Readers may still be inside,
- * so it is never used for another range.
+ * Behind the slots of a table of the top level: for each of them a table like the one of the middle
+ * level, of the tables of the last level that once were there, had nothing in them any more, and gave
+ * way to a leaf.  Readers may still be inside, so they are never used for another range.
  */
-static iom_slot *displaced(iom_slot *middle, uint64_t key)
+static iom_slot *displaced(iom_slot *top, uint64_t key)
 {
-	return &middle[IOM_RADIX_MIDDLES + iom_radix_middle(key)];
+	return &top[IOM_RADIX_TOPS + iom_radix_top(key)];
 }
 
 /* A table of the last level, for the range of a slot that is empty or has one; NULL: no memory. */
-static iom_slot *need_last(struct iom_radix *radix, iom_slot *middle, uint64_t key)
+static iom_slot *need_last(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint64_t key)
 {
-	iom_slot *slot = &middle[iom_radix_middle(key)];
+	const iom_slot *before = table_of(*displaced(top, key));
 
-	if (!iom_slot_load(slot) && *displaced(middle, key))
-		iom_slot_store(slot, *displaced(middle, key));
+	if (!iom_slot_load(slot) && before && before[iom_radix_middle(key)])
+		iom_slot_store(slot, before[iom_radix_middle(key)]);
 	return need_table(radix, slot, SMALL_TABLE);
 }
 
@@ -276,30 +273,34 @@ static bool is_empty(const iom_slot *table)
 	return !all;
 }
 
-/* Have the table of the last level for a key, if nothing is in it, give way to a leaf. */
-static void displace(iom_slot *middle, uint64_t key)
+/* Have the table of the last level for a key, if nothing is in it, give way to a leaf: -ENOMEM. */
+static int displace(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint64_t key)
 {
-	iom_slot *slot = &middle[iom_radix_middle(key)], table = iom_slot_load(slot);
+	iom_slot table = iom_slot_load(slot), *before;
 
 	if (!iom_slot_is_table(table) || !is_empty(table_of(table)))
-		return;
-	*displaced(middle, key) = table;
+		return 0;
+	before = need_table(radix, displaced(top, key), LARGE_TABLE);
+	if (!before)
+		return -ENOMEM;
+	before[iom_radix_middle(key)] = table;
 	iom_slot_store(slot, 0);
+	return 0;
 }
 
 /* Claim slots of one table that a range begins with; *done grows by what was, even on failure. */
 static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		      uint64_t *done)
 {
-	iom_slot *middle = need_middle(radix, key), *table;
+	iom_slot *top = need_top(radix, key), *middle = NULL, *table;
 	size_t index = iom_radix_middle(key), i;
 	bool large = length >= IOM_RADIX_LARGE && !((key | value) & (IOM_RADIX_LARGE - 1));
 	struct run run;
 
-	if (!middle)
+	if (top)
+		middle = need_table(radix, &top[iom_radix_top(key)], LARGE_TABLE);
+	if (!middle || (large && displace(radix, top, &middle[index], key) < 0))
 		return -ENOMEM;
-	if (large)
-		displace(middle, key);
 	if (!iom_slot_is_table(iom_slot_load(&middle[index]))) {
 		if (iom_slot_load(&middle[index]))
 			return -EEXIST;
@@ -313,7 +314,7 @@ static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, ui
 			return 0;
 		}
 	}
-	table = need_last(radix, middle, key);
+	table = need_last(radix, top, &middle[index], key);
 	if (!table)
 		return -ENOMEM;
 	run = run_of_last(table, key, length);

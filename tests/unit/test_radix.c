@@ -253,7 +253,32 @@ START_TEST(empty_tables_give_way)
 	map(base + 2 * MIB + 4 * KIB, 16 * KIB, 0x1000);
 	check_mapped(base + 2 * MIB + 4 * KIB, 16 * KIB, 0x1000);
 	ck_assert(is_miss(base + 2 * MIB));
-	ck_assert_uint_eq(pages.allocs, allocs);
+	/* where tables are that gave way */
+	ck_assert_uint_eq(pages.allocs, allocs + 1);
+}
+END_TEST
+
+START_TEST(give_way_without_memory)
+{
+	const uint64_t bases[] = { 0x7f0000200000, 0x80007f0000200000 }, base = bases[_i];
+	unsigned int allocs;
+	uint64_t taken;
+
+	iom_radix_destroy(&radix);
+	set_up_bits(64);
+	map(base, 4 * KIB, 0);
+	iom_radix_clear(&radix, base, 4 * KIB);
+	allocs = pages.allocs;
+	pages.fail_at = allocs + 1;
+	ck_assert_int_eq(iom_radix_claim(&radix, base, 2 * MIB, 0x40000000, &taken), -ENOMEM);
+	ck_assert(is_miss(base));
+	pages.fail_at = 0;
+	map(base + 4 * KIB, 4 * KIB, 0x7000);
+	check_hit(base + 4 * KIB, 4 * KIB, 0x7000);
+	iom_radix_clear(&radix, base + 4 * KIB, 4 * KIB);
+	ck_assert_uint_eq(pages.allocs, allocs + 1);
+	map(base, 2 * MIB, 0x40000000);
+	check_mapped(base, 2 * MIB, 0x40000000);
 }
 END_TEST
 
@@ -456,6 +481,7 @@ int main(void)
 	tcase_add_test(tcase, keys_too_wide);
 	tcase_add_test(tcase, large_pages_are_single_slots);
 	tcase_add_test(tcase, empty_tables_give_way);
+	tcase_add_loop_test(tcase, give_way_without_memory, 0, 2);
 	tcase_add_test(tcase, small_ones_are_small);
 	tcase_add_test(tcase, contiguity_saturates);
 	tcase_add_loop_test(tcase, shortened, 0, 7);
