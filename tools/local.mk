@@ -49,6 +49,8 @@ tool_files = \
 %C%_iommuctl_CFLAGS = $(AM_CFLAGS) $(HARDENING) $(TOOL_HARDENING) $(PIE)
 %C%_iommuctl_LDFLAGS = $(AM_LDFLAGS) $(TOOL_LDFLAGS)
 %C%_iommuctl_LDADD = libiommu.la
+# Another prefix is another folder.
+%D%/iommuctl-selftest.$(OBJEXT): Makefile
 
 # bash-completion finds it by the command's name.
 completions = $(DESTDIR)$(datadir)/bash-completion/completions
