@@ -9,9 +9,8 @@
 #include "error.h"
 #include "sysfs.h"
 
-#define BIND_HINT                                                                            \
-	"bind it to vfio-pci (modprobe vfio-pci; driverctl set-override %s vfio-pci, or by " \
-	"driver_override in sysfs)"
+#define BIND_HINT \
+	"bind it to vfio-pci (modprobe vfio-pci; iommuctl bind %s, or by driver_override in sysfs)"
 
 /* vfio-pci and its variants for single kinds of devices (mlx5_vfio_pci ...) all say so. */
 static bool is_for_userspace(const char *driver)

@@ -2,6 +2,7 @@
 /* Where memory goes, and the tables that say so. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "adopt.h"
 #include "batch.h"
@@ -50,23 +51,23 @@ bool iom_map_find(const struct iom_domain *dom, const struct iom_place *place, u
 int iom_map_choose(const struct iom_domain *dom, const struct iom_place *place, uint64_t backing,
 		   uint64_t *start)
 {
+	char below[48] = "";
+
 	if (iom_map_find(dom, place, start))
 		return 0;
+	if (place->limit < UINT64_MAX)
+		snprintf(below, sizeof(below), " below the limit of 0x%" PRIx64, place->limit);
 	if (!iom_placement_possible(&dom->automatic, place))
-		return iom_error(-ERANGE,
-				 "no aperture below the limit of 0x%" PRIx64
-				 " is that large (page 0 is not used%s)",
-				 place->limit,
+		return iom_error(-ERANGE, "no aperture%s is that large (page 0 is not used%s)",
+				 below,
 				 iom_requests_granted(dom)
 					 ? ", nor are those that were requested for fixed IOVAs"
 					 : "");
-	return iom_error(-ENOSPC,
-			 "no free IOVA range below the limit of 0x%" PRIx64
-			 " is that large; unmap something first%s",
-			 place->limit,
-			 place->backing < backing
-				 ? " (apertures with pages above unmap_granule are not used)"
-				 : "");
+	return iom_error(-ENOSPC, "no free IOVA range%s is that large; unmap something first%s",
+			 below,
+			 place->backing < backing ? ", or raise unmap_granule: apertures with "
+						    "larger pages are not used"
+						  : "");
 }
 
 static int choose_anywhere(struct iom_domain *dom, const struct iom_map_request *rq,
