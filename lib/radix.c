@@ -15,6 +15,9 @@
 #define FIRST_CHUNK (UINT64_C(1) << 20)
 #define NEXT_CHUNK (UINT64_C(8) << 20)
 
+/* Of a cache, in bytes. */
+#define LINE 64
+
 #define INLINE inline __attribute__((always_inline))
 
 struct iom_radix_chunk {
@@ -25,7 +28,7 @@ struct iom_radix_chunk {
 
 /* n slots of one table, which stand for 2^shift bytes each, from key on. */
 struct run {
-	iom_slot *table;
+	iom_slot table; /* what points to it */
 	uint64_t key;
 	size_t n;
 	unsigned int shift;
@@ -137,14 +140,22 @@ static iom_slot *displaced(iom_slot *top, uint64_t key)
 	return &top[IOM_RADIX_TOPS + iom_radix_top(key)];
 }
 
-/* A table of the last level, for the range of a slot that is empty or has one; NULL: no memory. */
-static iom_slot *need_last(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint64_t key)
+/* Have a slot that is empty, or has a table of the last level already, point to one: -ENOMEM. */
+static int need_last(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint64_t key)
 {
 	const iom_slot *before = table_of(*displaced(top, key));
+	iom_slot table = iom_slot_load(slot);
 
-	if (!iom_slot_load(slot) && before && before[iom_radix_middle(key)])
-		iom_slot_store(slot, before[iom_radix_middle(key)]);
-	return need_table(radix, slot, SMALL_TABLE);
+	if (!table && before)
+		table = before[iom_radix_middle(key)];
+	if (!table) {
+		table = (uintptr_t)add_small_table(radix);
+		if (!table)
+			return -ENOMEM;
+		table |= (iom_radix_middle(key) * LINE & (SMALL_TABLE - 1)) | IOM_SLOT_TABLE;
+	}
+	iom_slot_store(slot, table);
+	return 0;
 }
 
 /* ---- Ranges ------------------------------------------------------------------------------------ */
@@ -169,7 +180,8 @@ static inline iom_slot *slot_of(const struct run *run, unsigned int shift, size_
 {
 	uint64_t key = run->key + ((uint64_t)i << shift);
 
-	return &run->table[shift == IOM_RADIX_LAST ? iom_radix_last(key) : iom_radix_middle(key)];
+	return shift == IOM_RADIX_LAST ? iom_slot_last(run->table, key)
+				       : table_of(run->table) + iom_radix_middle(key);
 }
 
 static inline uint64_t bytes_of(const struct run *run)
@@ -178,7 +190,7 @@ static inline uint64_t bytes_of(const struct run *run)
 }
 
 /* The slots of a table of the last level that a range begins with. */
-static inline struct run run_of_last(iom_slot *table, uint64_t key, uint64_t length)
+static inline struct run run_of_last(iom_slot table, uint64_t key, uint64_t length)
 {
 	uint64_t rest = IOM_RADIX_LARGE - (key & (IOM_RADIX_LARGE - 1));
 
@@ -193,11 +205,11 @@ static inline struct run run_at(const struct iom_radix *radix, uint64_t key, uin
 	iom_slot slot = iom_slot_load(&middle[index]);
 
 	if (iom_slot_is_table(slot))
-		return run_of_last(table_of(slot), key, length);
+		return run_of_last(slot, key, length);
 	for (length >>= IOM_RADIX_MIDDLE; end - index < length && end < IOM_RADIX_MIDDLES; end++)
 		if (iom_slot_is_table(iom_slot_load(&middle[end])))
 			break;
-	return (struct run){ middle, key, end - index, IOM_RADIX_MIDDLE };
+	return (struct run){ (uintptr_t)middle, key, end - index, IOM_RADIX_MIDDLE };
 }
 
 static INLINE void fill_run(const struct run *run, unsigned int shift, iom_slot slot)
@@ -263,8 +275,9 @@ static void put(const struct run *run, size_t skip, uint64_t value, uint64_t len
 
 /* ---- Writers ----------------------------------------------------------------------------------- */
 
-static bool is_empty(const iom_slot *table)
+static bool is_empty(iom_slot slot)
 {
+	const iom_slot *table = table_of(slot & ~(SMALL_TABLE - 1));
 	iom_slot all = 0;
 	size_t i;
 
@@ -278,7 +291,7 @@ static int displace(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint
 {
 	iom_slot table = iom_slot_load(slot), *before;
 
-	if (!iom_slot_is_table(table) || !is_empty(table_of(table)))
+	if (!iom_slot_is_table(table) || !is_empty(table))
 		return 0;
 	before = need_table(radix, displaced(top, key), LARGE_TABLE);
 	if (!before)
@@ -292,7 +305,7 @@ static int displace(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint
 static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, uint64_t value,
 		      uint64_t *done)
 {
-	iom_slot *top = need_top(radix, key), *middle = NULL, *table;
+	iom_slot *top = need_top(radix, key), *middle = NULL;
 	size_t index = iom_radix_middle(key), i;
 	bool large = length >= IOM_RADIX_LARGE && !((key | value) & (IOM_RADIX_LARGE - 1));
 	struct run run;
@@ -314,10 +327,9 @@ static int claim_part(struct iom_radix *radix, uint64_t key, uint64_t length, ui
 			return 0;
 		}
 	}
-	table = need_last(radix, top, &middle[index], key);
-	if (!table)
+	if (need_last(radix, top, &middle[index], key) < 0)
 		return -ENOMEM;
-	run = run_of_last(table, key, length);
+	run = run_of_last(iom_slot_load(&middle[index]), key, length);
 	for (i = 0; i < run.n && !iom_slot_load(slot_of(&run, IOM_RADIX_LAST, i)); i++)
 		iom_slot_store(slot_of(&run, IOM_RADIX_LAST, i), IOM_SLOT_CLAIMED);
 	*done += (uint64_t)i << IOM_RADIX_LAST;

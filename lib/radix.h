@@ -12,7 +12,8 @@
  * memory that is freed before the domain closes.
  *
  *	0                          empty
- *	table pointer              bits 0 and 1 are clear
+ *	table pointer              of a table of the middle level, in one of the top
+ *	table pointer ^ mix | TABLE    of one of the last level, see iom_slot_last()
  *	value | count << 2 | LEAF  the address that this slot's range maps to, aligned to its size; in
  *	                           the bits below: how many 4 KiB are contiguous from the slot's
  *	                           beginning, saturating
@@ -46,7 +47,8 @@
 #define IOM_RADIX_LASTS (UINT64_C(1) << (IOM_RADIX_MIDDLE - IOM_RADIX_LAST))
 
 #define IOM_SLOT_LEAF UINT64_C(1)
-#define IOM_SLOT_CLAIMED UINT64_C(2)
+#define IOM_SLOT_TABLE UINT64_C(2)
+#define IOM_SLOT_CLAIMED UINT64_C(4)
 #define IOM_SLOT_COUNT_SHIFT 2
 
 /* The kernel's zeroing of a new table is no store that the thread sanitizer could order. */
@@ -120,20 +122,28 @@ static inline size_t iom_radix_middle(uint64_t key)
 	return key >> IOM_RADIX_MIDDLE & (IOM_RADIX_MIDDLES - 1);
 }
 
-/*
- * The same in one of the last level.  Buffers often lie at equal distances, such as 2 MiB, and
- * slots in the same place of each table would compete for the same few lines of a cache.  So each
- * table has an order of its own: the index is mixed with the bits above it.  What is in one line of
- * 64 bytes stays in one.
- */
-static inline size_t iom_radix_last(uint64_t key)
+static inline bool iom_slot_is_table(iom_slot slot)
 {
-	return (key ^ key >> 6) >> IOM_RADIX_LAST & (IOM_RADIX_LASTS - 1);
+	return slot & IOM_SLOT_TABLE;
 }
 
 static inline const iom_slot *iom_slot_table(iom_slot slot)
 {
 	return (const iom_slot *)(uintptr_t)slot;
+}
+
+/*
+ * The same in a table of the last level, which a slot of the middle one says where to find.  Buffers
+ * often lie at equal distances, such as 2 MiB, and slots in the same place of each table would
+ * compete for the same few lines of a cache.  So each table has an order of its own: the bits of
+ * its pointer that say which line of 64 bytes, which would be clear, are the lowest of its own index.
+ */
+static inline iom_slot *iom_slot_last(iom_slot slot, uint64_t key)
+{
+	const uint64_t within = (IOM_RADIX_LASTS - 1) * sizeof(slot);
+
+	return (iom_slot *)(uintptr_t)((slot ^ (key / (IOM_UNIT / sizeof(slot)) & within)) -
+				       IOM_SLOT_TABLE);
 }
 
 /* What a slot that is a leaf, whose range is of 2^shift bytes, says of a key. */
@@ -155,16 +165,16 @@ iom_radix_lookup_in(const iom_slot *top, uint64_t key, uint64_t *value, uint64_t
 	if (!slot)
 		return -ENOENT;
 	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_middle(key));
-	if (slot & IOM_SLOT_LEAF) {
-		iom_slot_read(slot, IOM_RADIX_MIDDLE, key, value, contiguous);
+	if (iom_slot_is_table(slot)) {
+		slot = iom_slot_load(iom_slot_last(slot, key));
+		if (!(slot & IOM_SLOT_LEAF))
+			return -ENOENT;
+		iom_slot_read(slot, IOM_RADIX_LAST, key, value, contiguous);
 		return 0;
 	}
-	if (slot <= IOM_SLOT_CLAIMED)
-		return -ENOENT;
-	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_last(key));
 	if (!(slot & IOM_SLOT_LEAF))
 		return -ENOENT;
-	iom_slot_read(slot, IOM_RADIX_LAST, key, value, contiguous);
+	iom_slot_read(slot, IOM_RADIX_MIDDLE, key, value, contiguous);
 	return 0;
 }
 
@@ -213,8 +223,8 @@ static inline void iom_radix_prefetch(const struct iom_radix *radix, uint64_t ke
 	if (!slot)
 		return;
 	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_middle(key));
-	if (slot > IOM_SLOT_CLAIMED && !(slot & IOM_SLOT_LEAF))
-		__builtin_prefetch(iom_slot_table(slot) + iom_radix_last(key));
+	if (iom_slot_is_table(slot))
+		__builtin_prefetch(iom_slot_last(slot, key));
 }
 
 #endif

@@ -18,11 +18,6 @@ static inline void iom_slot_store(iom_slot *slot, iom_slot value)
 	__atomic_store_n(slot, value, IOM_SLOT_STORE);
 }
 
-static inline bool iom_slot_is_table(iom_slot slot)
-{
-	return slot > IOM_SLOT_CLAIMED && !(slot & IOM_SLOT_LEAF);
-}
-
 /*
  * The slot that stands for [key, key + length) alone; NULL if there are several, or if it is not
  * there yet.  large: the range may be one slot of the middle level.
@@ -45,7 +40,7 @@ static inline iom_slot *iom_radix_one(const struct iom_radix *radix, uint64_t ke
 	slot = iom_slot_load(at);
 	if (!iom_slot_is_table(slot))
 		return large && length == IOM_RADIX_LARGE ? at : NULL;
-	return length == IOM_UNIT ? (iom_slot *)(uintptr_t)slot + iom_radix_last(key) : NULL;
+	return length == IOM_UNIT ? iom_slot_last(slot, key) : NULL;
 }
 
 static inline int iom_radix_claim_one(struct iom_radix *radix, uint64_t key, uint64_t length,
