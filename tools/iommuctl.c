@@ -22,7 +22,7 @@ static const char help[] =
 	"  bind BDF [--driver NAME] [--dry-run] [--force]\n"
 	"                             give a device to vfio-pci; refuses while the system uses it\n"
 	"  unbind BDF [--dry-run] [--force]\n"
-	"                             give it back to the kernel's driver\n"
+	"                             give it back to the kernel's driver; refuses likewise\n"
 	"  doctor [BDF] [--memory BYTES] [--json]\n"
 	"                             what keeps drivers from working here, and what mends it\n"
 	"  selftest BDF [--all] [--tap] [--edu BDF] [--backend NAME]\n"
