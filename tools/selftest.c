@@ -165,6 +165,8 @@ int selftest_command(int argc, char **argv)
 	if (!command_parse(args, sizeof(args) / sizeof(args[0]), argc, argv, &options, 1, 1,
 			   &operands, &status))
 		return status;
+	if (!command_may_open(argv[0], &status))
+		return status;
 	if (pci_address(operands.words[0], address) < 0 ||
 	    (options.edu && pci_address(options.edu, edu) < 0))
 		return complain(EXIT_USAGE);
