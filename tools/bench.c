@@ -230,6 +230,8 @@ int bench_command(int argc, char **argv)
 	if (!command_parse(args, sizeof(args) / sizeof(args[0]), argc, argv, &options, 1, 1,
 			   &operands, &status))
 		return status;
+	if (!command_may_open(argv[0], &status))
+		return status;
 	if (pci_address(operands.words[0], address) < 0)
 		return complain(EXIT_USAGE);
 	if (pci_read(address, &f) < 0)

@@ -63,8 +63,6 @@ static int print_steps(const struct pci_function *f, const char *driver)
 {
 	const char *address = f->address;
 
-	if (*driver && !files_exist("/sys/bus/pci/drivers/%s", driver))
-		printf("modprobe %s\n", driver);
 	printf("echo %s >" PCI_DEVICES "/%s/driver_override\n", *driver ? driver : "''", address);
 	if (*f->driver)
 		printf("echo %s >" PCI_DEVICES "/%s/driver/unbind\n", address, address);
@@ -146,10 +144,26 @@ static int refuse(const struct pci_function *f, const char *what, const char *to
 	return complain(EXIT_IN_USE);
 }
 
-/* One that can be a folder's; else others' files would be taken for a driver that is loaded. */
+/* One on which the system hangs, or that a process holds, is not taken from it. */
+static int refuse_used(const struct pci_function *f, bool may_be_held)
+{
+	char what[1024];
+
+	if (in_use_by_system(f->address, what, sizeof(what)))
+		return refuse(f, what, "end that first, or insist with --force");
+	/* the kernel would wait for the holder, in the write that unbinds it */
+	if (may_be_held && in_use_by_process(f->address, f->group, what, sizeof(what)))
+		return refuse(f, what, "end it first, or wait for it with --force");
+	return 0;
+}
+
+/* One that can be a folder's, and that a shell reads as it is printed. */
 static bool is_driver_name(const char *name)
 {
-	return *name && !strchr(name, '/') && *name != '.';
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_-";
+
+	return *name && !name[strspn(name, letters)];
 }
 
 int bind_command(int argc, char **argv)
@@ -157,7 +171,6 @@ int bind_command(int argc, char **argv)
 	struct bind_options options = { .driver = "vfio-pci" };
 	struct pci_function f;
 	struct operands operands;
-	char what[1024];
 	int status;
 
 	if (!command_parse(bind_args, sizeof(bind_args) / sizeof(bind_args[0]), argc, argv,
@@ -173,19 +186,16 @@ int bind_command(int argc, char **argv)
 		printf("%s is bound to %s already\n", f.address, options.driver);
 		return EXIT_WELL;
 	}
-	if (!options.force && in_use_by_system(f.address, what, sizeof(what)))
-		return refuse(&f, what, "end that first, or insist with --force");
-	/* the kernel would wait for the holder, in the write that unbinds it */
-	if (!options.force && pci_is_for_userspace(f.driver) &&
-	    in_use_by_process(f.address, f.group, what, sizeof(what)))
-		return refuse(&f, what, "end it first, or wait for it with --force");
-	if (options.dry_run)
-		return print_steps(&f, options.driver);
+	status = options.force ? 0 : refuse_used(&f, pci_is_for_userspace(f.driver));
+	if (status)
+		return status;
 	if (!files_exist("/sys/bus/pci/drivers/%s", options.driver)) {
 		fail(-ENOENT, "the driver %s is not loaded; modprobe %s", options.driver,
 		     options.driver);
 		return complain(EXIT_FAILED);
 	}
+	if (options.dry_run)
+		return print_steps(&f, options.driver);
 	if (rebind(&f, options.driver) < 0)
 		return complain(EXIT_FAILED);
 	printf("%s is bound to %s", f.address, options.driver);
@@ -209,7 +219,7 @@ int unbind_command(int argc, char **argv)
 	struct bind_options options = { 0 };
 	struct pci_function f;
 	struct operands operands;
-	char what[128], now[64];
+	char now[64];
 	int status;
 
 	if (!command_parse(unbind_args, sizeof(bind_args) / sizeof(bind_args[0]) - 1, argc, argv,
@@ -222,9 +232,9 @@ int unbind_command(int argc, char **argv)
 		     f.address, f.driver);
 		return complain(EXIT_FAILED);
 	}
-	/* the kernel would wait for the holder, in this very call */
-	if (!options.force && in_use_by_process(f.address, f.group, what, sizeof(what)))
-		return refuse(&f, what, "end it first, or wait for it with --force");
+	status = options.force ? 0 : refuse_used(&f, true);
+	if (status)
+		return status;
 	if (options.dry_run)
 		return print_steps(&f, "");
 	if (give_back(&f, now, sizeof(now)) < 0)

@@ -9,16 +9,12 @@
 
 /* ---- The IOMMU ------------------------------------------------------------------------------- */
 
-/* Words that switch it off, and what stands in their place when it is on. */
-static const struct {
-	const char *off, *on;
-} switches[] = {
-	{ "intel_iommu=off", "intel_iommu=on" },
-	{ "amd_iommu=off", "amd_iommu=on" },
-	{ "iommu=off", "iommu=on" },
-};
+/* Words that switch it off; but Intel's, none has one that switches it on. */
+static const char *const switches[] = { "intel_iommu=off", "amd_iommu=off", "iommu=off" };
 
-/* The boot loader's configuration: off is replaced by on, or on added if off is "". */
+#define INTEL_ON "intel_iommu=on"
+
+/* The boot loader's configuration: off is replaced by on; either may be "". */
 static void mend_command_line(struct finding *finding, const char *off, const char *on)
 {
 	static const char *const grubby[] = { "grubby", NULL };
@@ -28,7 +24,9 @@ static void mend_command_line(struct finding *finding, const char *off, const ch
 		check_mend(finding, "grubby --update-kernel=ALL");
 		if (*off)
 			check_add_mend(finding, " --remove-args=%s", off);
-		check_add_mend(finding, " --args=%s && reboot", on);
+		if (*on)
+			check_add_mend(finding, " --args=%s", on);
+		check_add_mend(finding, " && reboot");
 	} else if (host_program(grub) && files_exist("/etc/default/grub")) {
 		if (*off)
 			check_mend(finding,
@@ -44,41 +42,48 @@ static void mend_command_line(struct finding *finding, const char *off, const ch
 }
 
 /* Tables of the firmware's: an IOMMU is there. */
-static const char *firmware_iommu(void)
+static bool has_table(const char *name)
 {
-	if (files_exist("/sys/firmware/acpi/tables/DMAR"))
-		return "intel_iommu=on";
-	if (files_exist("/sys/firmware/acpi/tables/IVRS"))
-		return "amd_iommu=on";
-	return NULL;
+	return files_exist("/sys/firmware/acpi/tables/%s", name);
+}
+
+/* Many kernels have Intel's off unless they are told. */
+static enum answer switched_off(const char *off, struct finding *finding)
+{
+	const char *on = has_table("DMAR") ? INTEL_ON : "";
+
+	check_found(finding,
+		    "the IOMMU is switched off: the kernel was booted with %s; take that from its "
+		    "command line%s%s, and boot",
+		    off, *on ? ", and write " : "", on);
+	mend_command_line(finding, off, on);
+	return CHECK_FOUND;
 }
 
 static enum answer look_for_iommu(const struct patient *patient, struct finding *finding)
 {
-	const char *word = firmware_iommu();
-
 	if (patient->host.has_groups)
 		return CHECK_GOOD;
-	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-		if (!host_was_told(&patient->host, switches[i].off))
-			continue;
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (host_was_told(&patient->host, switches[i]))
+			return switched_off(switches[i], finding);
+	if (has_table("DMAR")) {
 		check_found(finding,
-			    "the IOMMU is switched off: the kernel was booted with %s; take that "
-			    "from its command line, or write %s, and boot",
-			    switches[i].off, switches[i].on);
-		mend_command_line(finding, switches[i].off, switches[i].on);
+			    "the IOMMU is off: the firmware has one, but the kernel does not use "
+			    "it; add " INTEL_ON " to its command line, and boot");
+		mend_command_line(finding, "", INTEL_ON);
 		return CHECK_FOUND;
 	}
-	if (!word)
+	/* amd_iommu= has no "on" (Documentation/admin-guide/kernel-parameters.txt) */
+	if (has_table("IVRS"))
 		return check_found(finding,
-				   "there is no IOMMU: switch it on in the firmware (VT-d, AMD-Vi, "
-				   "SMMU), or in a guest, give the guest one");
-	check_found(finding,
-		    "the IOMMU is off: the firmware has one, but the kernel does not use it; add %s "
-		    "to its command line, and boot",
-		    word);
-	mend_command_line(finding, "", word);
-	return CHECK_FOUND;
+				   "the IOMMU is off: the firmware has one, but the kernel, which "
+				   "needs no word for it, does not use it; dmesg may say why "
+				   "(AMD-Vi): switch it on in the firmware, or where the kernel "
+				   "avoids it as faulty, boot with amd_iommu=force_enable");
+	return check_found(finding,
+			   "there is no IOMMU: switch it on in the firmware (VT-d, AMD-Vi, SMMU), "
+			   "or in a guest, give the guest one");
 }
 
 /* ---- The kernel ------------------------------------------------------------------------------ */

@@ -65,26 +65,39 @@ static int add_pool(void *arg, const char *name)
 	return 0;
 }
 
-/* The default size, in bytes; 0 if the kernel has no huge pages. */
-static uint64_t default_size(void)
+/* In bytes; 0 if the kernel says nothing of it. */
+static uint64_t memory_of(const char *label)
 {
 	FILE *file = files_open("/proc/meminfo");
-	unsigned long kib = 0;
+	size_t n = strlen(label);
+	uint64_t kib = 0;
 	char line[128];
 
 	while (file && !kib && fgets(line, sizeof(line), file))
-		if (sscanf(line, "Hugepagesize: %lu kB", &kib) != 1)
-			kib = 0;
+		if (!strncmp(line, label, n))
+			kib = strtoull(line + n, NULL, 10);
 	if (file)
 		fclose(file);
-	return (uint64_t)kib << 10;
+	return kib << 10;
+}
+
+/* No command reserves what is not there. */
+static enum answer lacks_memory(uint64_t memory, uint64_t available, struct finding *finding)
+{
+	char has[TERMINAL_SIZE], needs[TERMINAL_SIZE];
+
+	terminal_size(available, has);
+	terminal_size(memory, needs);
+	return check_found(finding,
+			   "no huge page is free, and the machine has not the memory for them: "
+			   "a driver wants to map %s (--memory), and %s are available",
+			   needs, has);
 }
 
 static enum answer look_for_huge_pages(const struct patient *patient, struct finding *finding)
 {
 	struct huge huge = { 0, 0 };
-	uint64_t size = default_size(), want;
-	char text[TERMINAL_SIZE];
+	uint64_t size = memory_of("Hugepagesize:"), available = memory_of("MemAvailable:"), want;
 
 	if (!size)
 		return CHECK_SKIP;
@@ -92,7 +105,8 @@ static enum answer look_for_huge_pages(const struct patient *patient, struct fin
 	if (huge.free)
 		return CHECK_GOOD;
 	want = (patient->memory + size - 1) / size;
-	terminal_size(size, text);
+	if (available && want > available / size)
+		return lacks_memory(patient->memory, available, finding);
 	if (huge.total)
 		check_found(finding, "all of the %" PRIu64 " huge pages are in use; reserve more",
 			    huge.total);

@@ -37,6 +37,12 @@ struct operands {
 bool command_parse(const struct arg *args, size_t n, int argc, char **argv, void *options,
 		   int least, int most, struct operands *operands, int *status);
 
+/*
+ * Whether devices may be opened, which those of another root are not.  False: the command ends with
+ * *status.
+ */
+bool command_may_open(const char *name, int *status);
+
 /* Write the sentence of fail(), or the library's, to stderr, and return status. */
 int complain(int status);
 int complain_of_library(int status);

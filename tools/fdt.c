@@ -8,6 +8,7 @@
 #include <libiommu.h>
 
 #include "command.h"
+#include "files.h"
 #include "pci.h"
 #include "terminal.h"
 
@@ -24,9 +25,12 @@ static const struct arg args[] = {
 static int explain(const char *address, const char *file)
 {
 	struct iom_tree_opts opts = { .size = sizeof(opts), .dtb = file };
-	char *text;
+	char *text, dtb[FILES_PATH];
 	int n;
 
+	files_full(dtb, "/sys/firmware/fdt");
+	if (!file && !files_are_real())
+		opts.dtb = dtb;
 	n = iom_tree_explain(address, &opts, NULL, 0);
 	if (n < 0)
 		return n;

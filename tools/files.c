@@ -16,9 +16,15 @@
 
 static const char *root = "";
 
-void files_set_root(const char *dir)
+/* Nor does one that is no folder stand for the machine. */
+int files_set_root(const char *dir)
 {
+	struct stat st;
+
 	root = strcmp(dir, "/") ? dir : "";
+	if (stat(dir, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 bool files_are_real(void)

@@ -15,7 +15,8 @@
 
 #define FILES_PATH 512
 
-void files_set_root(const char *dir);
+/* It must be a folder. */
+int files_set_root(const char *dir);
 
 /* Whether this is the machine that the program runs on. */
 bool files_are_real(void);

@@ -49,10 +49,11 @@ _iommuctl()
 	--driver)		words='vfio-pci' ;;
 	--backend)		words='iommufd type1 type1-iommufd powernv pseries' ;;
 	--memory|--seconds)	return ;;
+	--root)			COMPREPLY=($(compgen -d -- "$now")); return ;;
 	--device|--edu)		words=$(_iommuctl_addresses) ;;
 	*)
 		case $command/$now in
-		/*)		words='list show bind unbind doctor selftest bench fdt --help --version' ;;
+		/*)		words='list show bind unbind doctor selftest bench fdt help --root --help --version' ;;
 		*/-*)		words=$(_iommuctl_options "$command") ;;
 		fdt/*)		COMPREPLY=($(compgen -f -- "$now")); return ;;
 		list/*)		return ;;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* iommuctl: what the machine offers to userspace drivers, and what is in their way. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ static const char help[] =
 	"  bind BDF [--driver NAME] [--dry-run] [--force]\n"
 	"                             give a device to vfio-pci; refuses while the system uses it\n"
 	"  unbind BDF [--dry-run] [--force]\n"
-	"                             give it back to the kernel's driver\n"
-	"  doctor [BDF] [--memory BYTES] [--json]\n"
+	"                             give it back to the kernel's driver; refuses likewise\n"
+	"  doctor [BDF] [--memory BYTES] [--no-attach] [--json]\n"
 	"                             what keeps drivers from working here, and what mends it\n"
 	"  selftest BDF [--all] [--tap] [--edu BDF] [--backend NAME]\n"
 	"                             the conformance suite on this device and machine\n"
@@ -31,6 +32,7 @@ static const char help[] =
 	"                             what maps and translations cost on it\n"
 	"  fdt [FILE] [--device BDF]  what the device tree says of DMA: the machine's, or a file's\n"
 	"\n"
+	"  --root DIR                 before a command: /sys, /proc and /dev are read below DIR\n"
 	"  --help, --version\n"
 	"\n"
 	"BDF is a PCI address, 0000:01:00.0 or 01:00.0. See iommuctl(1).\n"
@@ -108,6 +110,22 @@ bool command_parse(const struct arg *args, size_t n, int argc, char **argv, void
 	return false;
 }
 
+bool command_may_open(const char *name, int *status)
+{
+	if (files_are_real())
+		return true;
+	fail(-EINVAL, "%s opens the device, and with --root none is opened", name);
+	*status = complain(EXIT_USAGE);
+	return false;
+}
+
+static int set_root(const char *dir)
+{
+	int ret = files_set_root(dir);
+
+	return ret < 0 ? fail(ret, "--root: \"%s\" is not a folder: %s", dir, strerror(-ret)) : 0;
+}
+
 static int run(int argc, char **argv)
 {
 	if (!argc) {
@@ -117,6 +135,8 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(commands[i].name, argv[0]))
 			return commands[i].run(argc, argv);
+	if (!strcmp(argv[0], "help"))
+		return print_help();
 	fail(0, "'%.64s' is no command; see --help", argv[0]);
 	return complain(EXIT_USAGE);
 }
@@ -133,15 +153,19 @@ static int run_main(int argc, char **argv)
 	int got;
 
 	opterr = 0;
-	while ((got = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while ((got = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
 		switch (got) {
 		case 'r':
-			files_set_root(optarg);
+			if (set_root(optarg) < 0)
+				return complain(EXIT_USAGE);
 			break;
 		case 'h':
 			return print_help();
 		case 'v':
 			return print_version();
+		case ':':
+			fail(0, "%s needs a value; see --help", argv[optind - 1]);
+			return complain(EXIT_USAGE);
 		default:
 			fail(0, "%s: there is no such option before a command; see --help",
 			     argv[optind - 1]);

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <libiommu.h>
+
 #include "command.h"
 #include "pci.h"
 
@@ -154,28 +156,73 @@ static int run(const struct selftest_options *options, const char *address)
 	return judge(&tally, path, status);
 }
 
+/* Each of its cases would stumble over it. */
+static int try_backend(const char *backend)
+{
+	struct iom_open_opts opts = { .size = sizeof(opts), .backend = backend };
+	struct iom_domain *domain;
+	int ret;
+
+	ret = iom_open(&domain, &opts);
+	if (!ret)
+		iom_close(domain);
+	return ret == -EINVAL ? fail(ret, "%s", iom_errmsg()) : 0;
+}
+
+/* Whether the suite can have it. */
+static int check_driver(const struct pci_function *f)
+{
+	if (pci_is_bridge(f))
+		return fail(-EINVAL, "%s is a bridge, which is for the kernel to drive",
+			    f->address);
+	if (!pci_is_for_userspace(f->driver))
+		return fail(-EBUSY, "%s is bound to %s; iommuctl bind %s", f->address,
+			    *f->driver ? f->driver : "no driver", f->address);
+	return 0;
+}
+
+static int check_device(const char *address)
+{
+	struct pci_function f;
+
+	return pci_read(address, &f) < 0 ? -ENODEV : check_driver(&f);
+}
+
+#define EDU_VENDOR 0x1234
+#define EDU_DEVICE 0x11e8
+
+static int check_edu(const char *address)
+{
+	struct pci_function f;
+
+	if (pci_read(address, &f) < 0)
+		return -ENODEV;
+	if (f.vendor != EDU_VENDOR || f.device != EDU_DEVICE)
+		return fail(-EINVAL, "--edu: %s is %04x:%04x, and QEMU's edu is %04x:%04x", address,
+			    f.vendor, f.device, EDU_VENDOR, EDU_DEVICE);
+	return check_driver(&f);
+}
+
 int selftest_command(int argc, char **argv)
 {
 	struct selftest_options options = { 0 };
 	struct operands operands;
-	struct pci_function f;
 	char address[PCI_ADDRESS], edu[PCI_ADDRESS];
 	int status;
 
 	if (!command_parse(args, sizeof(args) / sizeof(args[0]), argc, argv, &options, 1, 1,
 			   &operands, &status))
 		return status;
+	if (!command_may_open(argv[0], &status))
+		return status;
 	if (pci_address(operands.words[0], address) < 0 ||
 	    (options.edu && pci_address(options.edu, edu) < 0))
 		return complain(EXIT_USAGE);
 	if (options.edu)
 		options.edu = edu;
-	if (pci_read(address, &f) < 0)
+	if (try_backend(options.backend) < 0)
+		return complain(EXIT_USAGE);
+	if (check_device(address) < 0 || (options.edu && check_edu(edu) < 0))
 		return complain(EXIT_FAILED);
-	if (!pci_is_for_userspace(f.driver)) {
-		fail(-EBUSY, "%s is bound to %s; iommuctl bind %s", address,
-		     *f.driver ? f.driver : "no driver", address);
-		return complain(EXIT_FAILED);
-	}
 	return run(&options, address) < 0 ? complain(EXIT_FAILED) : EXIT_WELL;
 }

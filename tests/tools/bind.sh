@@ -26,12 +26,20 @@ mounted()
 		"31 1 $1 / $2 rw,noatime shared:2 - ext4 $3 rw"
 }
 
-# refused PATTERN: by both, the dry run too, with nothing touched; and not with --force
+# refuses COMMAND OVERRIDE PATTERN: its dry run, too, with nothing touched; and not with --force
+refuses()
+{
+	put "sys/bus/pci/devices/$bdf/driver_override" "$2"
+	says 3 "^iommuctl: $bdf is in use: $3" "$1" "$bdf" && says 3 "$3" "$1" --dry-run "$bdf" &&
+		grep -qxF "$2" "$root/sys/bus/pci/devices/$bdf/driver_override" &&
+		says 0 '/driver_override$' "$1" --dry-run --force "$bdf"
+}
+
+# refused PATTERN: by both; what unbind takes was chosen
 refused()
 {
-	says 3 "^iommuctl: $bdf is in use: $1" bind "$bdf" && says 3 "$1" bind --dry-run "$bdf" &&
-		grep -qxF '(null)' "$root/sys/bus/pci/devices/$bdf/driver_override" &&
-		says 0 '/driver_override$' bind --dry-run --force "$bdf"
+	chosen=$(basename "$(readlink "$root/sys/bus/pci/devices/$bdf/driver")")
+	refuses unbind "$chosen" "$1" && refuses bind '(null)' "$1"
 }
 
 # free: it may be bound
@@ -193,7 +201,12 @@ mv "$scratch/override" "$root/sys/bus/pci/devices/$bdf/driver_override"
 passes 'vfio-pci has it already' says 0 'already' bind --driver e1000e "$bdf"
 passes 'a driver that is not there' says 1 'modprobe uio_pci_generic' \
 	bind --driver uio_pci_generic "$bdf"
-for name in '' . .. ../devices ../drivers/vfio-pci; do
+cp "$scratch/err" "$scratch/said"
+passes 'what is tried first fails likewise' says 1 '' bind --dry-run --driver uio_pci_generic "$bdf"
+passes 'with the same sentence' cmp "$scratch/said" "$scratch/err"
+passes 'and no step' test ! -s "$scratch/out"
+for name in '' . .. ../devices ../drivers/vfio-pci 'vfio pci' 'x;reboot' 'x|y' "x'" 'x
+y' vfio.pci; do
 	passes "no driver: '$name'" says 2 'is not the name of a driver' bind --driver "$name" "$bdf"
 done
 passes 'no such device' says 1 'no PCI device' bind 0000:00:06.0

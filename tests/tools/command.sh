@@ -9,6 +9,11 @@ set -eu
 machine
 passes 'help' says 0 '^Usage: iommuctl' --help
 passes 'help of a command' says 0 '^Usage: iommuctl' doctor --help
+passes 'help by a letter' says 0 '^Usage: iommuctl' -h
+passes 'help as a word' says 0 '^Usage: iommuctl' help
+for option in root no-attach; do
+	passes "help knows --$option" says 0 "--$option" --help
+done
 passes 'version' says 0 '^iommuctl, libiommu [0-9]+\.[0-9]+\.[0-9]+$' --version
 passes 'no command' says 2 'a command is needed'
 passes 'no such command' says 2 "'lsit' is no command" lsit
@@ -30,6 +35,28 @@ passes 'an option behind the address' says 0 'all is well' doctor 0000:00:05.0 -
 passes 'a size that is none' says 2 '--memory: "much" is not a size' doctor --memory much
 passes 'fdt: no such file' says 1 'iommuctl: .*/none.dtb' fdt "$scratch/none.dtb"
 passes 'fdt: no device tree' says 1 'iommuctl: .*machine.sh' fdt "$srcdir/tests/tools/machine.sh"
+
+# rooted PATTERN ARGUMENT...: refused as a wrong command line, in one sentence
+rooted()
+{
+	pattern=$1 status=0
+	shift
+	tools/iommuctl "$@" >"$scratch/out" 2>"$scratch/err" || status=$?
+	words
+	[ "$status" = 2 ] && [ ! -s "$scratch/out" ] && [ "$(wc -l <"$scratch/err")" = 1 ] &&
+		grep -qE -- "$pattern" "$scratch/err"
+}
+passes 'a root without a name' rooted '^iommuctl: --root: "" is not a folder' --root '' list
+passes 'a root that is not there' rooted '"/nonexistent" is not a folder: No such file' \
+	--root /nonexistent list
+passes 'a root that is a file' rooted 'not a folder: Not a directory' --root "$root/proc/cmdline" list
+passes 'a root that is not given' rooted '^iommuctl: --root needs a value; see --help$' --root
+for command in bench selftest; do
+	passes "$command opens nothing below a root" says 2 \
+		"^iommuctl: $command opens the device, and with --root none is opened$" \
+		"$command" 0000:00:05.0
+done
+passes 'fdt: nor is this machine read' says 1 "$root/sys/firmware/fdt|without libfdt" fdt
 
 full()
 {

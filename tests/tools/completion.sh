@@ -26,7 +26,7 @@ offers()
 
 commands=$(tools/iommuctl --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 passes 'there are commands' test "$(echo "$commands" | wc -w)" = 8
-passes 'all commands' offers "$commands --help --version" ''
+passes 'all commands' offers "$commands help --root --help --version" ''
 passes 'one of them' offers doctor 'do'
 for command in $commands; do
 	options=$(tools/iommuctl --help | awk -v command="$command" '
@@ -35,10 +35,11 @@ for command in $commands; do
 		ours { while (match($0, /--[a-z-]+/)) {
 			print substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH) } }' |
 		LC_ALL=C sort -u)
-	[ "$command" != doctor ] || options="$options --no-attach"
 	passes "options of $command" offers "$options --help --version" "$command" --
 done
 passes 'backends' offers 'type1 type1-iommufd' show --backend t
+mkdir -p "$scratch/roots/one"
+passes 'a root is a folder' offers "$scratch/roots/one" --root "$scratch/roots/"
 passes 'addresses' completed show ''
 passes 'which are those of the machine' sh -c \
 	"ls /sys/bus/pci/devices 2>/dev/null | diff - '$scratch/offered' || [ ! -s '$scratch/offered' ] ||

@@ -122,8 +122,33 @@ off splash
 passes '1 the IOMMU is not switched on' mended iommu-off 'add intel_iommu=on'
 machine
 off iommu=off
+passes '1 off for all IOMMUs, Intel has one' mended iommu-off 'with iommu=off.*intel_iommu=on'
+machine
+off iommu=off
 rm "$root/etc/default/grub"
 passes '1 no boot loader that is known: words only' finds iommu-off 'booted with iommu=off'
+
+# removed WORD: of AMD's it is only said to be taken away, and the command does that
+removed()
+{
+	says 1 "booted with $1; take that from its command line, and boot" doctor "$bdf" &&
+		! words | grep -q iommu=on && typed && put expected 'quiet ' &&
+		cmp "$root/expected" "$root/proc/cmdline"
+}
+
+for word in amd_iommu=off iommu=off; do
+	machine
+	mv "$root/sys/firmware/acpi/tables/DMAR" "$root/sys/firmware/acpi/tables/IVRS"
+	off "$word"
+	passes "1 AMD: $word" removed "$word"
+done
+printf '#!/bin/sh\n' >"$root/usr/sbin/grubby"
+off amd_iommu=off
+passes '1 AMD: where there is grubby' finds iommu-off \
+	'run: grubby --update-kernel=ALL --remove-args=amd_iommu=off && reboot$'
+off splash
+passes '1 AMD: no word switches it on' finds iommu-off 'dmesg.*amd_iommu=force_enable$'
+passes '1 no command then' test -z "$(sed -n '/run:/p' "$scratch/out")"
 
 machine
 rmdir "$root/sys/bus/pci/drivers/vfio-pci"
@@ -205,6 +230,13 @@ machine
 put sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 0
 passes '7 none is left' mended no-hugepages 'all of the 64 huge pages are in use'
 passes '7 the command adds to those' grep -qx 96 "$root/proc/sys/vm/nr_hugepages"
+
+put sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 0
+put proc/meminfo 'MemTotal: 8388608 kB' 'MemAvailable: 4194304 kB' 'Hugepagesize:    2048 kB'
+passes '7 more than the machine has' says 1 \
+	'FAIL no-hugepages: .*has not the memory.* 4.00 GiB .*--memory.* 4 GiB' doctor --memory 4097m "$bdf"
+passes '7 no command then' test -z "$(sed -n '/run:/p' "$scratch/out")"
+passes '7 all that it has' says 1 'run: echo 2144 >/proc/sys/vm/nr_hugepages' doctor --memory 4g "$bdf"
 
 machine
 chmod 600 "$root/dev/vfio/12"

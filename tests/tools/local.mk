@@ -12,8 +12,15 @@ tool_checks = \
 	%D%/selftest.sh \
 	%D%/show.sh
 
+# Below a root it opens no device, nor starts what would: for the tests of that, one that does.
 if TESTS_WANTED
+check_PROGRAMS += %D%/iommuctl_real
 TESTS += $(tool_checks)
 endif
+
+%C%_iommuctl_real_SOURCES = %D%/iommuctl_real.c
+%C%_iommuctl_real_LDADD = $(tools_iommuctl_OBJECTS) libiommu.la
+EXTRA_%C%_iommuctl_real_DEPENDENCIES = $(tools_iommuctl_OBJECTS)
+%C%_iommuctl_real_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=files_are_real
 
 EXTRA_DIST += $(tool_checks) %D%/machine.sh
