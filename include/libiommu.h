@@ -260,7 +260,9 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
  * Unmap the device's BARs, and close duplicates of its descriptor, before: then, when this returns,
  * the device can reach no memory through this domain.  Otherwise, while other devices are attached,
  * it goes on reaching the domain's mappings; the log warns, if the kernel tells (iommufd does not).
- * NULL is ignored.
+ * Two go on in any case, and nothing is logged: one with another function of its IOMMU group
+ * attached, for all that the IOMMU does (VFIO has switched its bus mastering off, and nothing else
+ * holds it), and a borrowed one (IOM_ATTACH_FD).  NULL is ignored.
  */
 void iom_detach(struct iom_device *dev);
 
