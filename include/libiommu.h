@@ -493,7 +493,7 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * Inside DPDK, SPDK or a VMM somebody else has opened the container or the iommufd, and perhaps the
  * device, and maps memory of his own there.  A domain over these maps beside him:
  *
- *	struct iom_iova_range ours = { 0x10000000000, 0x1ffffffffff };
+ *	struct iom_iova_range ours = { 0x800000000000, 0xffffffffffff };
  *	struct iom_adopt_opts adopt = { .size = sizeof(adopt), .fd = container,
  *					.ranges = &ours, .n_ranges = 1 };
  *	struct iom_open_opts open = { .size = sizeof(open), .adopt = &adopt };
