@@ -158,7 +158,8 @@ struct iom_open_opts {
 	 * largest that iom_page_size() has been, and of the page size of the aperture if a fixed
 	 * IOVA chose one of larger pages).  Automatic IOVAs are then congruent to the
 	 * addresses modulo the granule, if one lies inside the memory, so that multiples are the
-	 * same in both.  The kernel does not cut mappings, so each one costs a kernel call, and an
+	 * same in both, and never in an aperture whose pages are all larger than the granule (see
+	 * expect_page).  The kernel does not cut mappings, so each one costs a kernel call, and an
 	 * entry of entry_limit, for every granule that it touches; on POWER a registration, and the
 	 * kernel looks through all of these for each page that it maps: make it large there.
 	 */
