@@ -23,8 +23,9 @@
  * Errors.  Calls return 0 (or a count) on success and a negative errno on failure; out-parameters
  * are then untouched, and errno is left as it was.  No IOVA is a sentinel: 0 and UINT64_MAX are
  * legal.  Every call that fails leaves one sentence in iom_errmsg(), except those of the I/O
- * path: the translations, iom_dma_map() and iom_dma_unmap().  Handles, out-parameters and strings
- * must not be NULL unless the call says so.  An errno means the same thing in every call:
+ * path: the translations, iom_dma_map(), iom_dma_unmap(), iom_buf_get() and iom_buf_put().  Handles,
+ * out-parameters and strings must not be NULL unless the call says so.  An errno means the same
+ * thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
  *	             cut a mapping where it must not
@@ -1139,7 +1140,7 @@ struct iom_what {
 	struct iom_region region; /* that is meant; all zeros if there is none */
 	uint64_t offset;          /* of the IOVA in it, modulo 2^64 where it is beside */
 	uint64_t age;             /* IOM_WHAT_UNMAPPED: nanoseconds since; else 0 */
-	char text[256];           /* "unmapped 2.1 ms ago: 0x7f... + 0x40 of ...", for a person */
+	char text[256]; /* "unmapped 5.7 us ago: + 0x40 in 0x1000 bytes at IOVA ...", for a person */
 };
 
 /*
