@@ -23,8 +23,9 @@
  * Errors.  Calls return 0 (or a count) on success and a negative errno on failure; out-parameters
  * are then untouched, and errno is left as it was.  No IOVA is a sentinel: 0 and UINT64_MAX are
  * legal.  Every call that fails leaves one sentence in iom_errmsg(), except those of the I/O
- * path: the translations, iom_dma_map() and iom_dma_unmap().  Handles, out-parameters and strings
- * must not be NULL unless the call says so.  An errno means the same thing in every call:
+ * path: the translations, iom_dma_map(), iom_dma_unmap(), iom_buf_get() and iom_buf_put().  Handles,
+ * out-parameters and strings must not be NULL unless the call says so.  An errno means the same
+ * thing in every call:
  *
  *	-EINVAL      an argument is malformed, misaligned or contradicts another; or an unmap would
  *	             cut a mapping where it must not
@@ -158,7 +159,8 @@ struct iom_open_opts {
 	 * largest that iom_page_size() has been, and of the page size of the aperture if a fixed
 	 * IOVA chose one of larger pages).  Automatic IOVAs are then congruent to the
 	 * addresses modulo the granule, if one lies inside the memory, so that multiples are the
-	 * same in both.  The kernel does not cut mappings, so each one costs a kernel call, and an
+	 * same in both, and never in an aperture whose pages are all larger than the granule (see
+	 * expect_page).  The kernel does not cut mappings, so each one costs a kernel call, and an
 	 * entry of entry_limit, for every granule that it touches; on POWER a registration, and the
 	 * kernel looks through all of these for each page that it maps: make it large there.
 	 */
@@ -260,7 +262,9 @@ int iom_attach(struct iom_domain *dom, const char *address, const struct iom_att
  * Unmap the device's BARs, and close duplicates of its descriptor, before: then, when this returns,
  * the device can reach no memory through this domain.  Otherwise, while other devices are attached,
  * it goes on reaching the domain's mappings; the log warns, if the kernel tells (iommufd does not).
- * NULL is ignored.
+ * Two go on in any case, and nothing is logged: one with another function of its IOMMU group
+ * attached, for all that the IOMMU does (VFIO has switched its bus mastering off, and nothing else
+ * holds it), and a borrowed one (IOM_ATTACH_FD).  NULL is ignored.
  */
 void iom_detach(struct iom_device *dev);
 
@@ -491,7 +495,7 @@ uint64_t iom_page_size(const struct iom_domain *dom);
  * Inside DPDK, SPDK or a VMM somebody else has opened the container or the iommufd, and perhaps the
  * device, and maps memory of his own there.  A domain over these maps beside him:
  *
- *	struct iom_iova_range ours = { 0x10000000000, 0x1ffffffffff };
+ *	struct iom_iova_range ours = { 0x800000000000, 0xffffffffffff };
  *	struct iom_adopt_opts adopt = { .size = sizeof(adopt), .fd = container,
  *					.ranges = &ours, .n_ranges = 1 };
  *	struct iom_open_opts open = { .size = sizeof(open), .adopt = &adopt };
@@ -1136,7 +1140,7 @@ struct iom_what {
 	struct iom_region region; /* that is meant; all zeros if there is none */
 	uint64_t offset;          /* of the IOVA in it, modulo 2^64 where it is beside */
 	uint64_t age;             /* IOM_WHAT_UNMAPPED: nanoseconds since; else 0 */
-	char text[256];           /* "unmapped 2.1 ms ago: 0x7f... + 0x40 of ...", for a person */
+	char text[256]; /* "unmapped 5.7 us ago: + 0x40 in 0x1000 bytes at IOVA ...", for a person */
 };
 
 /*

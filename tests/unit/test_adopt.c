@@ -365,6 +365,23 @@ START_TEST(by_address)
 }
 END_TEST
 
+/* A borrowed device stays where it is, and reaches the mappings while there are any. */
+START_TEST(borrowed_and_detached)
+{
+	struct iom_device *edu;
+	struct iom_region mine;
+
+	start_beside();
+	ck_assert_ok(iom_attach(rig.dom, EDU, NULL, &edu));
+	ck_assert_ok(map_any(ours, 2 * PAGE, &mine));
+	iom_detach(rig.nvme);
+	ck_assert(dma_works(NVME, &mine));
+	ck_assert_ptr_null(strstr(rig.log, "stays busy"));
+	iom_detach(edu);
+	ck_assert(dma_misses(NVME, mine.iova, mine.length));
+}
+END_TEST
+
 /* What is mapped outlives the last detach, for the next attach, in the library only. */
 START_TEST(attach_again)
 {
@@ -515,6 +532,7 @@ int main(void)
 	tcase_add_test(tcase, unfinished_space);
 	tcase_add_test(tcase, wrong_device);
 	tcase_add_test(tcase, by_address);
+	tcase_add_test(tcase, borrowed_and_detached);
 	tcase_add_test(tcase, attach_again);
 	tcase_add_test(tcase, avoided_until_the_next_attach);
 	tcase_add_test(tcase, streams);

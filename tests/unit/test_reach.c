@@ -8,6 +8,8 @@
 #include "tests/unit/runner.h"
 #include "tests/unit/stream_rig.h"
 
+#define SECOND "0000:01:00.1" /* another function of the first device */
+
 static char *own; /* GRANULE, declared in some tests */
 static struct iom_segment segment;
 
@@ -119,6 +121,35 @@ START_TEST(detached)
 	ck_assert_uint_eq(rig_pinned_bytes(), 0);
 	ck_assert_ok(iom_attach(rig.dom, NVME, NULL, &rig.nvme));
 	ck_assert(reaches(region.iova, own));
+}
+END_TEST
+
+/*
+ * While another function of its group is attached: the IOMMU knows the group only, and what holds the
+ * function that was detached is that VFIO has switched its bus mastering off.
+ */
+START_TEST(detached_beside_its_group)
+{
+	static const struct iom_sim_device functions[] = {
+		{ .address = NVME, .group = 14, .driver = "vfio-pci", .dma64_start = 4 * GIB },
+		{ .address = SECOND, .group = 14, .driver = "vfio-pci", .dma64_start = 4 * GIB },
+	};
+	const struct iom_sim_config config = {
+		.size = sizeof(config),
+		.devices = functions,
+		.n_devices = ARRAY_SIZE(functions),
+	};
+	struct iom_device *second;
+	struct iom_region region;
+
+	rig_restart(&config);
+	ck_assert_ok(iom_attach(rig.dom, SECOND, NULL, &second));
+	ck_assert_ok(map_any(own, PAGE, &region));
+	iom_detach(second);
+	ck_assert(dma_works(SECOND, &region));
+	ck_assert_ptr_null(strstr(rig.log, "stays busy"));
+	iom_detach(rig.nvme);
+	ck_assert(dma_misses(SECOND, region.iova, PAGE));
 }
 END_TEST
 
@@ -244,6 +275,7 @@ int main(void)
 	tcase_add_test(tcase, beside);
 	tcase_add_test(tcase, quarantined);
 	tcase_add_test(tcase, detached);
+	tcase_add_test(tcase, detached_beside_its_group);
 	tcase_add_test(tcase, closed);
 	tcase_add_test(tcase, forked);
 	tcase_add_test(tcase, undeclared_memory);
