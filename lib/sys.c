@@ -68,7 +68,8 @@ static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 	ssize_t ret;
 	IOM_NO_CANCEL;
 
-	fd = linux_open(ctx, path, O_RDONLY);
+	/* a FIFO that a user names has nobody who writes, to be waited for */
+	fd = linux_open(ctx, path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	do {

@@ -217,12 +217,16 @@ static inline bool is_cut(const struct mapping *m, uint64_t iova, uint64_t lengt
 /* What iom_unmap_range() should say. */
 static inline int expect_range(uint64_t iova, uint64_t length)
 {
+	const struct mapping *m;
 	uint64_t at;
 	size_t i;
 
-	for (at = iova; at < iova + length; at += lists.unit)
-		if (!at_iova_of(at))
+	/* from unit to unit of what is there: a window with smaller pages has them at any of these */
+	for (at = iova; at < iova + length; at += lists.unit - (at - m->r.iova) % lists.unit) {
+		m = at_iova_of(at);
+		if (!m)
 			return -ENOENT;
+	}
 	for (i = 0; i < lists.n; i++)
 		if (meet(iova, length, lists.maps[i].r.iova, lists.maps[i].r.length) &&
 		    is_cut(&lists.maps[i], iova, length))

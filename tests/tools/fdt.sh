@@ -29,4 +29,6 @@ passes 'no such bridge' says 1 'iommuctl: .* none of the 2 PCI host bridges .* s
 passes 'no address' says 2 'not a PCI address' fdt --device x "$scratch/pseries.dtb"
 passes 'a file cut short' sh -c "head -c 500 '$scratch/pseries.dtb' >'$scratch/short.dtb'"
 passes 'is refused' says 1 '^iommuctl: .*short.dtb' fdt "$scratch/short.dtb"
+mkfifo "$scratch/fifo"
+passes 'nor is a FIFO waited for' says 1 '^iommuctl: .*fifo' fdt "$scratch/fifo"
 tap_end
