@@ -68,8 +68,7 @@ static ssize_t linux_read_file(void *ctx, const char *path, void *buf, size_t n)
 	ssize_t ret;
 	IOM_NO_CANCEL;
 
-	/* a FIFO that a user names has nobody who writes, to be waited for */
-	fd = linux_open(ctx, path, O_RDONLY | O_NONBLOCK);
+	fd = linux_open(ctx, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	do {

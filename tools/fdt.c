@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <libiommu.h>
 
 #include "command.h"
 #include "files.h"
 #include "pci.h"
+#include "sentence.h"
 #include "terminal.h"
 
 #define SEGMENTS 256 /* as many host bridges as are looked for in a file */
@@ -88,6 +90,16 @@ static int explain_machine(void)
 	return ret;
 }
 
+/* One that is not there is the library's to say so; a FIFO would be waited for. */
+static int check_file(const char *file)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return fail(-EINVAL, "%s is no regular file", file);
+}
+
 int fdt_command(int argc, char **argv)
 {
 	struct fdt_options options = { 0 };
@@ -104,6 +116,8 @@ int fdt_command(int argc, char **argv)
 		return explain_machine() < 0 ? EXIT_FAILED : EXIT_WELL;
 	if (options.device && pci_address(options.device, address) < 0)
 		return complain(EXIT_USAGE);
+	if (file && check_file(file) < 0)
+		return complain(EXIT_FAILED);
 	ret = options.device ? explain(address, file) : explain_file(file);
 	return ret < 0 ? complain_of_library(EXIT_FAILED) : EXIT_WELL;
 }

@@ -30,5 +30,5 @@ passes 'no address' says 2 'not a PCI address' fdt --device x "$scratch/pseries.
 passes 'a file cut short' sh -c "head -c 500 '$scratch/pseries.dtb' >'$scratch/short.dtb'"
 passes 'is refused' says 1 '^iommuctl: .*short.dtb' fdt "$scratch/short.dtb"
 mkfifo "$scratch/fifo"
-passes 'nor is a FIFO waited for' says 1 '^iommuctl: .*fifo' fdt "$scratch/fifo"
+passes 'nor is a FIFO waited for' says 1 '^iommuctl: .*fifo is no regular file' fdt "$scratch/fifo"
 tap_end

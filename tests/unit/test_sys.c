@@ -91,8 +91,6 @@ START_TEST(files)
 	ck_assert_mem_eq(buf, "abcdefghx", 9);
 	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("empty"), buf, 8), 0);
 	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("none"), buf, 8), -ENOENT);
-	ck_assert_int_eq(mkfifo(in_folder("fifo"), 0600), 0);
-	ck_assert_int_eq(sys->read_file(sys->ctx, in_folder("fifo"), buf, 8), 0);
 	ck_assert_int_eq(sys->read_file(sys->ctx, folder, buf, 8), -EISDIR);
 	/* /proc gives text in pieces */
 	ck_assert_int_gt(sys->read_file(sys->ctx, "/proc/self/maps", large, sizeof(large)), 1000);
