@@ -52,7 +52,7 @@ START_TEST(not_bound)
 	struct iom_sys sys = fake_files(none);
 
 	ck_assert_fails(iom_binding_check(&sys, FUNCTION), -ENODEV, "no driver",
-			"modprobe vfio-pci", "set-override " FUNCTION);
+			"modprobe vfio-pci", "iommuctl bind " FUNCTION);
 	sys = fake_files(hidden);
 	ck_assert_fails(iom_binding_check(&sys, FUNCTION), -EIO, DRIVER(FUNCTION));
 }
