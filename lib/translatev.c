@@ -151,7 +151,8 @@ int iom_translate_pages(const struct iom_domain *dom, const struct iovec *iov, s
 		if (ended || (used && rest.va & (page - 1)))
 			return refuse(dom, -EINVAL);
 		ended = (rest.va + rest.length) & (page - 1);
-		ret = fill_pages(&rest, page, pages + used, max - used);
+		/* pages may be NULL where max is 0 */
+		ret = fill_pages(&rest, page, used ? pages + used : pages, max - used);
 		if (ret < 0)
 			return ret;
 		used += (size_t)ret;
