@@ -144,10 +144,11 @@ static iom_slot *displaced(iom_slot *top, uint64_t key)
 static int need_last(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uint64_t key)
 {
 	const iom_slot *before = table_of(*displaced(top, key));
-	iom_slot table = iom_slot_load(slot);
+	iom_slot table = before ? before[iom_radix_middle(key)] : 0;
 
-	if (!table && before)
-		table = before[iom_radix_middle(key)];
+	/* and not stored again: readers would have to fetch the line */
+	if (iom_slot_load(slot))
+		return 0;
 	if (!table) {
 		table = (uintptr_t)add_small_table(radix);
 		if (!table)
