@@ -84,13 +84,13 @@ static int replay(struct iom_domain *dom)
 
 		if (span->state != IOM_SPAN_MAPPED)
 			continue;
-		ret = iom_pieces_map(dom, &map, span->cut, NULL, &left);
+		ret = iom_pieces_map(dom, &map, iom_span_cut(span), NULL, &left);
 		if (ret < 0) {
 			iom_error_set_prefix("mapping again what was at IOVA 0x%" PRIx64 ": ",
 					     map.iova);
 			goto undo;
 		}
-		span->backing = 0; /* other memory may be at the same address now */
+		span->backing_shift = 0; /* other memory may be at the same address now */
 	}
 	return 0;
 

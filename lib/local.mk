@@ -33,6 +33,7 @@ libiommu_core_la_SOURCES = \
 	%D%/huge.c \
 	%D%/huge.h \
 	%D%/log.c \
+	%D%/line.h \
 	%D%/log.h \
 	%D%/map.c \
 	%D%/map.h \

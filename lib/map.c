@@ -43,7 +43,7 @@ static int map_in_kernel(struct iom_domain *dom, struct iom_map_request *rq)
 		map.backing = run->even ? run->backing : 0;
 		map.rest = rest;
 		rq->wrong = run;
-		ret = iom_pieces_map(dom, &map, run->span->cut, &rq->progress, &run->left);
+		ret = iom_pieces_map(dom, &map, iom_span_cut(run->span), &rq->progress, &run->left);
 		if (ret < 0)
 			return undo(dom, rq, n) < 0 ? -EIO : ret;
 		rest -= run->length;
@@ -279,6 +279,7 @@ struct iom_region iom_map_region(const struct iom_map_request *rq, size_t run, u
 		.delta = delta,
 		.generation = rq->generation + (rq->apart ? run : 0),
 		.flags = rq->flags,
+		.hint = iom_pool_hint(rq->runs[run].span),
 	};
 }
 

@@ -133,7 +133,7 @@ static uint64_t known_backing(struct iom_domain *dom, const struct iom_map_run *
 		span = iom_space_at(&dom->space, iova >> IOM_UNIT_SHIFT);
 		if (run->va - span->va < iom_span_length(span) &&
 		    run->length <= iom_span_length(span) - (run->va - span->va))
-			backing = span->backing;
+			backing = iom_span_backing(span);
 	}
 	pthread_mutex_unlock(&dom->table);
 	return backing;

@@ -145,8 +145,9 @@ static int place(struct iom_domain *dom, const struct iom_map_request *rq, size_
 		.end = start + (run->length >> IOM_UNIT_SHIFT),
 		.va = run->va,
 		.flags = rq->flags | dom->history.mark,
-		.backing = run->even ? run->backing : 0,
-		.cut = rq->streamed ? 0 : cut_of(dom, start << IOM_UNIT_SHIFT),
+		.backing_shift = run->even ? iom_span_shift(run->backing) : 0,
+		.cut_shift = rq->streamed ? 0
+					  : iom_span_shift(cut_of(dom, start << IOM_UNIT_SHIFT)),
 		.only = rq->only,
 		.streamed = rq->streamed,
 		.file = rq->file,
@@ -176,7 +177,7 @@ int iom_map_check_entries(const struct iom_domain *dom, uint64_t need)
 static inline int claim_pieces(const struct iom_span *span, struct iom_radix *radix, uint64_t key,
 			       uint64_t value, uint64_t *taken)
 {
-	if (span->cut)
+	if (span->cut_shift)
 		return iom_pieces_claim(span, radix, key, value, taken);
 	return iom_radix_claim_one(radix, key, iom_span_length(span), value, taken);
 }
@@ -284,7 +285,7 @@ static void join_batch(struct iom_domain *dom, const struct iom_map_request *rq)
 	for (i = 0; i < rq->n; i++) {
 		rq->runs[i].span->batch = batch;
 		/* all may be cut, or none */
-		if (!rq->runs[i].span->cut)
+		if (!rq->runs[i].span->cut_shift)
 			batch->total += rq->runs[i].length >> IOM_UNIT_SHIFT;
 	}
 	dom->batches++;

@@ -64,7 +64,7 @@ static struct iom_span *reserve(struct iom_domain *dom, const struct iom_place *
 		.end = start + (place->length >> IOM_UNIT_SHIFT),
 		.va = place->va,
 		.flags = flags,
-		.backing = place->backing,
+		.backing_shift = iom_span_shift(place->backing),
 		.state = IOM_SPAN_CHANGING,
 		.generation = iom_take_generations(1),
 	};
@@ -107,7 +107,7 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 		return ret;
 	pthread_mutex_unlock(&dom->table);
 	map = iom_span_map(span);
-	map.backing = span->backing;
+	map.backing = place->backing;
 	ret = iom_backend_map(dom, &map, &left);
 	if (!ret && region)
 		*region = (struct iom_region){
@@ -117,6 +117,7 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 			.delta = map.iova - span->va,
 			.generation = span->generation,
 			.flags = flags,
+			.hint = iom_pool_hint(span),
 		};
 	pthread_mutex_lock(&dom->table);
 	settle(dom, span, &slots, ret, left);

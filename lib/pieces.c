@@ -86,10 +86,10 @@ int iom_pieces_claim(const struct iom_span *span, struct iom_radix *radix, uint6
 	uint64_t iova = iom_span_iova(span), length = iom_span_length(span), done, n;
 	int ret;
 
-	if (!span->cut)
+	if (!span->cut_shift)
 		return iom_radix_claim(radix, key, length, value, taken);
 	for (done = 0; done < length; done += n) {
-		n = piece(span->cut, iova + done, length - done);
+		n = piece(iom_span_cut(span), iova + done, length - done);
 		ret = iom_radix_claim(radix, key + done, n, value + done, taken);
 		if (ret < 0) {
 			iom_radix_clear(radix, key, done);
@@ -130,7 +130,7 @@ void iom_pieces_cut(struct iom_domain *dom, uint64_t unit)
 	/* what a reader is told to be contiguous ends here from now on */
 	iova = iom_span_iova(lower);
 	length = iom_span_length(lower);
-	iom_radix_shorten(&dom->by_iova, iova, length, lower->va, lower->cut);
+	iom_radix_shorten(&dom->by_iova, iova, length, lower->va, iom_span_cut(lower));
 	if (!(lower->flags & IOM_MAP_ALIAS))
-		iom_radix_shorten(&dom->by_va, lower->va, length, iova, lower->cut);
+		iom_radix_shorten(&dom->by_va, lower->va, length, iova, iom_span_cut(lower));
 }

@@ -32,18 +32,15 @@ static inline uint64_t iom_pieces_count(const struct iom_span *span)
 {
 	uint64_t iova = iom_span_iova(span), last = iova + iom_span_length(span) - 1;
 
-	unsigned int shift;
-
-	if (!span->cut)
+	if (!span->cut_shift)
 		return 1;
-	shift = (unsigned int)__builtin_ctzll(span->cut);
-	return (last >> shift) - (iova >> shift) + 1;
+	return (last >> span->cut_shift) - (iova >> span->cut_shift) + 1;
 }
 
 /* Whether a mapping may be cut there. */
 static inline bool iom_pieces_may_cut(const struct iom_span *span, uint64_t iova)
 {
-	return span->cut && !(iova & (span->cut - 1));
+	return span->cut_shift && !(iova & (iom_span_cut(span) - 1));
 }
 
 /* Whether a mapping lies on both sides of unit. */

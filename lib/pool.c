@@ -9,9 +9,6 @@
 #define CHUNK_BYTES 16384
 #define GROWTH 16
 
-/* Objects of whole cache lines begin with one. */
-#define LINE 64
-
 struct iom_pool_chunk {
 	struct iom_pool_chunk *next;
 	char *fresh; /* what was never taken: n_fresh of them */
@@ -43,13 +40,14 @@ static int add_chunk(struct iom_pool *pool, size_t n)
 		n = CHUNK_BYTES / pool->size;
 	if (n < pool->n / GROWTH)
 		n = pool->n / GROWTH;
-	if (n > (SIZE_MAX - sizeof(*chunk) - LINE) / pool->size)
+	if (n > (SIZE_MAX - sizeof(*chunk) - IOM_LINE) / pool->size)
 		return -ENOMEM;
-	chunk = malloc(sizeof(*chunk) + LINE + n * pool->size);
+	chunk = malloc(sizeof(*chunk) + IOM_LINE + n * pool->size);
 	if (!chunk)
 		return -ENOMEM;
 	*chunk = (struct iom_pool_chunk){
-		.fresh = (char *)(chunk + 1) + (-(uintptr_t)(chunk + 1) & (LINE - 1)),
+		/* so that objects of whole cache lines begin with one */
+		.fresh = (char *)(chunk + 1) + (-(uintptr_t)(chunk + 1) & (IOM_LINE - 1)),
 		.n_fresh = n,
 	};
 	if (pool->last)

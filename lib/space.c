@@ -118,7 +118,8 @@ void iom_space_init(struct iom_space *space)
 			.state = IOM_SPAN_HOLE,
 		},
 	};
-	iom_pool_init(&space->nodes, (sizeof(struct iom_space_node) + LINE - 1) / LINE * LINE);
+	iom_pool_init(&space->nodes,
+		      (sizeof(struct iom_space_node) + IOM_LINE - 1) / IOM_LINE * IOM_LINE);
 	add_entry(&space->root, 0,
 		  &(struct entry){
 			  IOM_SPACE_END + 1, IOM_SPACE_GAP_MANY, { .span = &space->sentinel } });

@@ -34,16 +34,36 @@ struct iom_span {
 	/* what a mapping is, besides */
 	uint64_t generation;
 	uintptr_t va;
-	uint64_t backing;      /* the page size behind va; 0: not known, or not one for all of it */
-	uint64_t cut;          /* it may be cut at multiples of this; 0: nowhere */
-	struct iom_file *file; /* that the library mapped; or NULL */
+	struct iom_file *file;   /* that the library mapped; or NULL */
 	struct iom_batch *batch; /* that it was mapped with; or NULL */
 	unsigned int flags;      /* IOM_MAP_* */
+	uint8_t backing_shift;   /* see iom_span_backing() */
+	uint8_t cut_shift;       /* see iom_span_cut() */
 	enum iom_span_state state : 8;
 	bool only;     /* for one device: it need not be in reach of the others */
 	bool streamed; /* a stream's, which the caller does not know */
 	bool foreign;  /* a hole in an aperture, because somebody else has mapped something there */
 };
+
+_Static_assert(sizeof(struct iom_span) <= IOM_LINE, "an unmap waits for one line, not two");
+
+/* log2 of a page size; 0: of none. */
+static inline uint8_t iom_span_shift(uint64_t size)
+{
+	return size ? (uint8_t)__builtin_ctzll(size) : 0;
+}
+
+/* The page size behind va; 0: not known, or not one for all of it. */
+static inline uint64_t iom_span_backing(const struct iom_span *span)
+{
+	return span->backing_shift ? UINT64_C(1) << span->backing_shift : 0;
+}
+
+/* It may be cut at multiples of this; 0: nowhere. */
+static inline uint64_t iom_span_cut(const struct iom_span *span)
+{
+	return span->cut_shift ? UINT64_C(1) << span->cut_shift : 0;
+}
 
 #define IOM_SPACE_FANOUT 31 /* entries of a node; see find() */
 #define IOM_SPACE_LEVELS 16

@@ -13,8 +13,6 @@
 
 #define FANOUT IOM_SPACE_FANOUT
 
-#define LINE 64 /* of the cache */
-
 struct entry {
 	uint64_t end;
 	int32_t gap;
@@ -146,7 +144,7 @@ static inline void prefetch(const struct iom_space_node *node)
 {
 	size_t at;
 
-	for (at = 0; at < sizeof(*node); at += LINE)
+	for (at = 0; at < sizeof(*node); at += IOM_LINE)
 		__builtin_prefetch((const char *)node + at);
 }
 

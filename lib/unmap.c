@@ -348,6 +348,7 @@ static inline int unmap_now(struct iom_domain *dom, const struct iom_region *reg
 	int ret;
 
 	pthread_mutex_lock(&dom->table);
+	__builtin_prefetch(iom_pool_hinted(&dom->pool, region->hint));
 	if (!iom_topology_pass(dom)) {
 		pthread_mutex_unlock(&dom->table);
 		return unmap_later(dom, region);

@@ -92,6 +92,33 @@ START_TEST(a_region_that_was_changed)
 }
 END_TEST
 
+/* It leads to the mapping, whatever way that came; and is trusted by none. */
+START_TEST(a_hint)
+{
+	static const uint32_t others[] = { 0, 1, INT32_MAX, UINT32_C(1) << 31, UINT32_MAX };
+	const struct iom_piece pieces[] = { { memory + 2 * PAGE, PAGE, 0 },
+					    { memory + 5 * PAGE, PAGE, 0 } };
+	struct iom_region regions[4];
+	size_t i;
+
+	ck_assert_ok(map_any(memory, PAGE, &regions[0]));
+	ck_assert_ok(map_fixed(memory + PAGE, PAGE, FOUR_GIB + 64 * PAGE, &regions[1]));
+	ck_assert_ok(iom_mapv(rig.dom, pieces, 2, IOM_MAP_RW, NULL, &regions[2]));
+	for (i = 0; i < ARRAY_SIZE(regions); i++)
+		ck_assert_ptr_eq(iom_pool_hinted(&rig.dom->pool, regions[i].hint),
+				 iom_space_at(&rig.dom->space, regions[i].iova >> IOM_UNIT_SHIFT));
+	ck_assert_ok(iom_unmapv(rig.dom, &regions[2], 2));
+	ck_assert_ok(iom_unmap(rig.dom, &regions[1]));
+	ck_assert_ok(iom_unmap(rig.dom, &regions[0]));
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ck_assert_ok(map_any(memory, PAGE, &regions[0]));
+		regions[0].hint = others[i];
+		ck_assert_ok(iom_unmap(rig.dom, &regions[0]));
+	}
+	ck_assert_uint_eq(rig_counters().mappings, 0);
+}
+END_TEST
+
 /* ---- By range ----------------------------------------------------------------------------------- */
 
 /* However many mappings it has, a range is one kernel call. */
@@ -292,6 +319,7 @@ int main(void)
 	tcase_add_test(tcase, a_stale_region);
 	tcase_add_test(tcase, no_region_at_all);
 	tcase_add_test(tcase, a_region_that_was_changed);
+	tcase_add_test(tcase, a_hint);
 	tcase_add_test(tcase, a_range);
 	tcase_add_test(tcase, a_whole_row);
 	tcase_add_loop_test(tcase, a_range_that_is_none, 0, ARRAY_SIZE(refused));
