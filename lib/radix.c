@@ -3,10 +3,18 @@
 
 #include <stdlib.h>
 
+#include "line.h"
+
 /* What a table takes: of the last level, of the middle one, and a top, see displaced(). */
 #define SMALL_TABLE (sizeof(iom_slot) * IOM_RADIX_LASTS)
 #define LARGE_TABLE (sizeof(iom_slot) * IOM_RADIX_MIDDLES)
 #define TOP_TABLE (2 * sizeof(iom_slot) * IOM_RADIX_TOPS)
+
+/*
+ * From a small table to the next.  Buffers often lie at equal distances, such as 2 MiB: were tables
+ * at such distances, too, their slots would compete for the same few lines of a cache.
+ */
+#define SMALL_STRIDE (SMALL_TABLE + IOM_LINE)
 
 /*
  * Tables live as long as the radix, so small ones are cut off large pieces one after the other; the
@@ -14,9 +22,6 @@
  */
 #define FIRST_CHUNK (UINT64_C(1) << 20)
 #define NEXT_CHUNK (UINT64_C(8) << 20)
-
-/* Of a cache, in bytes. */
-#define LINE 64
 
 #define INLINE inline __attribute__((always_inline))
 
@@ -90,7 +95,7 @@ static void *add_small_table(struct iom_radix *radix)
 {
 	void *table;
 
-	if (!radix->spare_bytes) {
+	if (radix->spare_bytes < SMALL_STRIDE) {
 		size_t bytes = radix->spare ? NEXT_CHUNK : FIRST_CHUNK;
 		void *pages = add_chunk(radix, bytes);
 
@@ -100,8 +105,8 @@ static void *add_small_table(struct iom_radix *radix)
 		radix->spare_bytes = bytes;
 	}
 	table = radix->spare;
-	radix->spare += SMALL_TABLE;
-	radix->spare_bytes -= SMALL_TABLE;
+	radix->spare += SMALL_STRIDE;
+	radix->spare_bytes -= SMALL_STRIDE;
 	return table;
 }
 
@@ -153,7 +158,7 @@ static int need_last(struct iom_radix *radix, iom_slot *top, iom_slot *slot, uin
 		table = (uintptr_t)add_small_table(radix);
 		if (!table)
 			return -ENOMEM;
-		table |= (iom_radix_middle(key) * LINE & (SMALL_TABLE - 1)) | IOM_SLOT_TABLE;
+		table += IOM_SLOT_TABLE;
 	}
 	iom_slot_store(slot, table);
 	return 0;
@@ -257,8 +262,7 @@ static INLINE void put_run(const struct run *run, unsigned int shift, size_t ski
 		uint64_t units = (length - offset) >> IOM_UNIT_SHIFT;
 
 		iom_slot_store(slot_of(run, shift, i),
-			       (value + offset) | least(units, max) << IOM_SLOT_COUNT_SHIFT |
-				       IOM_SLOT_LEAF);
+			       (value + offset) | least(units, max) << IOM_SLOT_COUNT_SHIFT);
 	}
 }
 
@@ -278,7 +282,7 @@ static void put(const struct run *run, size_t skip, uint64_t value, uint64_t len
 
 static bool is_empty(iom_slot slot)
 {
-	const iom_slot *table = table_of(slot & ~(SMALL_TABLE - 1));
+	const iom_slot *table = table_of(slot - IOM_SLOT_TABLE);
 	iom_slot all = 0;
 	size_t i;
 

@@ -2,21 +2,21 @@
 /*
  * A lock-free map from addresses to addresses: VA to IOVA, and IOVA to VA.
  *
- * Three levels for 57 bits, whose tables are of 2 MiB, 2 MiB and 4 KiB; only what is used of them
- * is ever in memory.  (Wider keys, which only IOVAs have, take one more step.)  A slot of the last
- * level stands for 4 KiB, one of the level above for 2 MiB, whatever the page size: the parts of a
- * large mapping in which key and value are aligned alike are single slots there, and all else is
- * slots of 4 KiB repeated.
+ * Three levels for 57 bits, whose tables have 2 MiB, 2 MiB and 4 KiB of slots; only what is used of
+ * them is ever in memory.  (Wider keys, which only IOVAs have, take one more step.)  A slot of the
+ * last level stands for 4 KiB, one of the level above for 2 MiB, whatever the page size: the parts
+ * of a large mapping in which key and value are aligned alike are single slots there, and all else
+ * is slots of 4 KiB repeated.
  *
  * A slot is one atomic word, and everything that a reader needs is in it: readers never touch
  * memory that is freed before the domain closes.
  *
  *	0                          empty
  *	table pointer              of a table of the middle level, in one of the top
- *	table pointer ^ mix | TABLE    of one of the last level, see iom_slot_last()
- *	value | count << 2 | LEAF  the address that this slot's range maps to, aligned to its size; in
- *	                           the bits below: how many 4 KiB are contiguous from the slot's
- *	                           beginning, saturating
+ *	table pointer + TABLE      of a table of the last level, in one of the middle level
+ *	value | count << 2         a leaf: the address that this slot's range maps to, aligned to its
+ *	                           size; in the bits below: how many 4 KiB are contiguous from the
+ *	                           slot's beginning, saturating, and never 0
  *	CLAIMED                    spoken for by a map or unmap under way; a miss to readers
  *
  * Loads are relaxed: tables start as zeros from the kernel and all that is stored in them is
@@ -46,9 +46,8 @@
 #define IOM_RADIX_MIDDLES (UINT64_C(1) << (IOM_RADIX_TOP - IOM_RADIX_MIDDLE))
 #define IOM_RADIX_LASTS (UINT64_C(1) << (IOM_RADIX_MIDDLE - IOM_RADIX_LAST))
 
-#define IOM_SLOT_LEAF UINT64_C(1)
+#define IOM_SLOT_CLAIMED UINT64_C(1)
 #define IOM_SLOT_TABLE UINT64_C(2)
-#define IOM_SLOT_CLAIMED UINT64_C(4)
 #define IOM_SLOT_COUNT_SHIFT 2
 
 /* The kernel's zeroing of a new table is no store that the thread sanitizer could order. */
@@ -132,28 +131,30 @@ static inline const iom_slot *iom_slot_table(iom_slot slot)
 	return (const iom_slot *)(uintptr_t)slot;
 }
 
-/*
- * The same in a table of the last level, which a slot of the middle one says where to find.  Buffers
- * often lie at equal distances, such as 2 MiB, and slots in the same place of each table would
- * compete for the same few lines of a cache.  So each table has an order of its own: the bits of
- * its pointer that say which line of 64 bytes, which would be clear, are the lowest of its own index.
- */
+/* A key's slot in a table of the last level, which a slot of the middle one points to. */
 static inline iom_slot *iom_slot_last(iom_slot slot, uint64_t key)
 {
 	const uint64_t within = (IOM_RADIX_LASTS - 1) * sizeof(slot);
 
-	return (iom_slot *)(uintptr_t)((slot ^ (key / (IOM_UNIT / sizeof(slot)) & within)) -
-				       IOM_SLOT_TABLE);
+	return (iom_slot *)(uintptr_t)(slot - IOM_SLOT_TABLE +
+				       (key / (IOM_UNIT / sizeof(slot)) & within));
 }
 
-/* What a slot that is a leaf, whose range is of 2^shift bytes, says of a key. */
-static inline void iom_slot_read(iom_slot slot, unsigned int shift, uint64_t key, uint64_t *value,
+/*
+ * What a slot, whose range is of 2^shift bytes and which is no table, says of a key; false: it is no
+ * leaf.  Each step here waits for the slot, and what waits keeps the next lookup from beginning.
+ */
+static inline bool iom_slot_read(iom_slot slot, unsigned int shift, uint64_t key, uint64_t *value,
 				 uint64_t *contiguous)
 {
 	const uint64_t mask = (UINT64_C(1) << shift) - 1;
+	const uint64_t count = slot & mask >> IOM_SLOT_COUNT_SHIFT << IOM_SLOT_COUNT_SHIFT;
 
+	if (!count)
+		return false;
 	*value = (slot & ~mask) | (key & mask);
-	*contiguous = ((slot & mask) >> IOM_SLOT_COUNT_SHIFT << IOM_UNIT_SHIFT) - (key & mask);
+	*contiguous = (count << (IOM_UNIT_SHIFT - IOM_SLOT_COUNT_SHIFT)) - (key & mask);
+	return true;
 }
 
 /* iom_radix_lookup() from a table of the top level on. */
@@ -167,15 +168,9 @@ iom_radix_lookup_in(const iom_slot *top, uint64_t key, uint64_t *value, uint64_t
 	slot = iom_slot_load(iom_slot_table(slot) + iom_radix_middle(key));
 	if (iom_slot_is_table(slot)) {
 		slot = iom_slot_load(iom_slot_last(slot, key));
-		if (!(slot & IOM_SLOT_LEAF))
-			return -ENOENT;
-		iom_slot_read(slot, IOM_RADIX_LAST, key, value, contiguous);
-		return 0;
+		return iom_slot_read(slot, IOM_RADIX_LAST, key, value, contiguous) ? 0 : -ENOENT;
 	}
-	if (!(slot & IOM_SLOT_LEAF))
-		return -ENOENT;
-	iom_slot_read(slot, IOM_RADIX_MIDDLE, key, value, contiguous);
-	return 0;
+	return iom_slot_read(slot, IOM_RADIX_MIDDLE, key, value, contiguous) ? 0 : -ENOENT;
 }
 
 /* The table of the top level for keys that are too wide for the first one, or NULL. */

@@ -58,7 +58,7 @@ static inline int iom_radix_claim_one(struct iom_radix *radix, uint64_t key, uin
 /* What one slot says of a mapping that it stands for alone. */
 static inline iom_slot iom_slot_of(uint64_t value, uint64_t length)
 {
-	return value | length >> IOM_UNIT_SHIFT << IOM_SLOT_COUNT_SHIFT | IOM_SLOT_LEAF;
+	return value | length >> IOM_UNIT_SHIFT << IOM_SLOT_COUNT_SHIFT;
 }
 
 /* For what was claimed. */
