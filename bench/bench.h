@@ -122,7 +122,7 @@ struct bench_side {
 };
 
 #define BENCH_SIDES 6
-#define BENCH_TURNS 31
+#define BENCH_TURNS 45
 
 /* What is measured besides, or otherwise. */
 #define BENCH_WALL 0x1u /* by the wall's clock, not the threads': for what waits for the kernel */
@@ -136,7 +136,7 @@ struct bench_samples {
 
 /*
  * Measure all sides in turns (A B A B ...), after a warm-up; where there are two threads, their
- * mean counts.
+ * mean counts.  The turns are added to those that samples, which begin as zeros, have.
  */
 void bench_measure(struct bench *b, const struct bench_side *sides, size_t n, unsigned int flags,
 		   struct bench_samples *samples);
@@ -153,6 +153,11 @@ struct bench_stat bench_loss(const struct bench_samples *samples, size_t side, s
  */
 void bench_compare(struct bench *b, const struct bench_row *row, const struct bench_side *sides,
 		   size_t n, unsigned int flags);
+
+/* The rows alone, of what was measured. */
+void bench_add_compared(struct bench *b, const struct bench_row *row,
+			const struct bench_side *sides, size_t n, unsigned int flags,
+			const struct bench_samples *samples);
 
 /* ---- Instructions ---------------------------------------------------------------------------- */
 

@@ -241,7 +241,7 @@ static void count_calls(struct bench *b, struct streams *s, const struct place *
 static void compare_two(struct bench *b, struct streams *s)
 {
 	struct bench_row row = { .rule = BENCH_RATIO_AT_MOST, .target = TWO_AT_MOST };
-	struct bench_samples samples;
+	struct bench_samples samples = { .turns = 0 };
 	struct queue *one, *other;
 	char name[64], note[96];
 

@@ -119,21 +119,19 @@ void bench_measure(struct bench *b, const struct bench_side *sides, size_t n, un
 		   struct bench_samples *samples)
 {
 	double sample_ns = b->options.quick ? QUICK_SAMPLE_NS : SAMPLE_NS;
-	unsigned int turn, turns = b->options.quick ? QUICK_TURNS : TURNS;
+	unsigned int turns = b->options.quick ? QUICK_TURNS : TURNS;
 	uint64_t ops[BENCH_SIDES];
 	struct sample sample;
 	size_t i;
 
-	if (n > BENCH_SIDES)
-		bench_fail("%zu sides are too many", n);
+	if (n > BENCH_SIDES || samples->turns + turns > BENCH_TURNS)
+		bench_fail("%zu sides and %u turns are too many", n, samples->turns + turns);
 	for (i = 0; i < n; i++)
 		ops[i] = calibrate(&sides[i], sample_ns, flags);
-	samples->turns = turns;
-	samples->waits = 0;
-	for (turn = 0; turn < turns; turn++) {
+	for (turns += samples->turns; samples->turns < turns; samples->turns++) {
 		for (i = 0; i < n; i++) {
 			sample = take(&sides[i], ops[i], flags);
-			samples->of[i][turn] = sample.ns;
+			samples->of[i][samples->turns] = sample.ns;
 			samples->waits += sample.waits;
 		}
 	}
@@ -197,22 +195,21 @@ struct bench_stat bench_loss(const struct bench_samples *samples, size_t side, s
 	return stat_of(v, samples->turns);
 }
 
-void bench_compare(struct bench *b, const struct bench_row *row, const struct bench_side *sides,
-		   size_t n, unsigned int flags)
+void bench_add_compared(struct bench *b, const struct bench_row *row,
+			const struct bench_side *sides, size_t n, unsigned int flags,
+			const struct bench_samples *samples)
 {
-	struct bench_samples samples;
 	struct bench_row filled = *row;
 	char name[128];
 	size_t i;
 
-	bench_measure(b, sides, n, flags, &samples);
 	filled.clock = flags & BENCH_WALL ? "wall" : "cpu";
-	filled.value = bench_stat(&samples, 0);
+	filled.value = bench_stat(samples, 0);
 	for (i = 1; i < n || i == 1; i++) {
 		if (i < n) {
 			filled.reference = sides[i].name;
-			filled.reference_value = bench_stat(&samples, i);
-			filled.ratio = bench_ratio(&samples, 0, i);
+			filled.reference_value = bench_stat(samples, i);
+			filled.ratio = bench_ratio(samples, 0, i);
 		}
 		if (i > 1) {
 			snprintf(name, sizeof(name), "%s: %s", row->name, sides[i].name);
@@ -222,6 +219,15 @@ void bench_compare(struct bench *b, const struct bench_row *row, const struct be
 		}
 		bench_add(b, &filled);
 	}
+}
+
+void bench_compare(struct bench *b, const struct bench_row *row, const struct bench_side *sides,
+		   size_t n, unsigned int flags)
+{
+	struct bench_samples samples = { .turns = 0 };
+
+	bench_measure(b, sides, n, flags, &samples);
+	bench_add_compared(b, row, sides, n, flags, &samples);
 }
 
 uint32_t *bench_shuffled(size_t n, uint64_t seed)
