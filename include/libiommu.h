@@ -733,8 +733,8 @@ struct iom_region {
 	uint64_t length;
 	uint64_t delta; /* iova - va, modulo 2^64 */
 	uint64_t generation;
-	uint32_t flags; /* IOM_MAP_* */
-	uint32_t hint;  /* for the library: its value is of no meaning */
+	uint64_t flags; /* IOM_MAP_* */
+	uint64_t hint;  /* to find it soon; not the same in all regions of a mapping */
 };
 
 /*

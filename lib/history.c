@@ -229,7 +229,7 @@ static void describe(struct iom_text *text, const struct found *found, const str
 		iom_text_add(text, "+ 0x%" PRIx64 " in ", what->offset);
 	iom_text_add(text, "0x%" PRIx64 " bytes at IOVA 0x%" PRIx64 ", of memory at %p, to ",
 		     region->length, region->iova, region->va);
-	add_access(text, region->flags);
+	add_access(text, (unsigned int)region->flags);
 }
 
 static void fill(struct iom_what *what, const struct found *found, iom_iova_t iova, uint64_t now)

@@ -279,7 +279,7 @@ struct iom_region iom_map_region(const struct iom_map_request *rq, size_t run, u
 		.delta = delta,
 		.generation = rq->generation + (rq->apart ? run : 0),
 		.flags = rq->flags,
-		.hint = iom_pool_hint(rq->runs[run].span),
+		.hint = (uintptr_t)rq->runs[run].span,
 	};
 }
 

@@ -117,7 +117,7 @@ static int map(struct iom_domain *dom, const struct iom_place *place, unsigned i
 			.delta = map.iova - span->va,
 			.generation = span->generation,
 			.flags = flags,
-			.hint = iom_pool_hint(span),
+			.hint = (uintptr_t)span,
 		};
 	pthread_mutex_lock(&dom->table);
 	settle(dom, span, &slots, ret, left);

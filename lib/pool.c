@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "line.h"
+
 /* A chunk is this large, and no less than a part of all that there is. */
 #define CHUNK_BYTES 16384
 #define GROWTH 16

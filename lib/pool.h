@@ -7,10 +7,7 @@
 #define IOM_POOL_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include "line.h"
 
 struct iom_pool {
 	size_t size;                   /* of an object */
@@ -47,23 +44,6 @@ static inline void iom_pool_give(struct iom_pool *pool, void *object)
 	memcpy(object, &pool->given, sizeof(pool->given));
 	pool->given = object;
 	pool->n_unused++;
-}
-
-/*
- * Where an object is, for those who cannot keep its address, and the way back: to fetch it in
- * advance, and for nothing else.  It is right within 2 GiB of the pool's last chunk, and any hint is
- * an address of some kind.
- */
-static inline uint32_t iom_pool_hint(const void *object)
-{
-	return (uint32_t)(uintptr_t)object;
-}
-
-static inline const void *iom_pool_hinted(const struct iom_pool *pool, uint32_t hint)
-{
-	const uintptr_t last = (uintptr_t)pool->last;
-
-	return (const void *)(last + (uintptr_t)(int32_t)(hint - (uint32_t)last));
 }
 
 #endif

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "line.h"
 #include "pool.h"
 
 #define IOM_SPACE_END (UINT64_C(1) << 52)

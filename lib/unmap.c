@@ -348,7 +348,6 @@ static inline int unmap_now(struct iom_domain *dom, const struct iom_region *reg
 	int ret;
 
 	pthread_mutex_lock(&dom->table);
-	__builtin_prefetch(iom_pool_hinted(&dom->pool, region->hint));
 	if (!iom_topology_pass(dom)) {
 		pthread_mutex_unlock(&dom->table);
 		return unmap_later(dom, region);
@@ -371,7 +370,11 @@ int iom_unmap(struct iom_domain *dom, const struct iom_region *region)
 	if (!region->generation)
 		return iom_error(-ENOENT, "unmap: the region is all zeros: it was never mapped");
 
-	/* what will be withdrawn is far away, and so is its span: have both on the way at once */
+	/*
+	 * What will be withdrawn is far away, and so is its span: have all on the way at once.  The
+	 * hint may be any number, and be of no use.
+	 */
+	__builtin_prefetch((const void *)(uintptr_t)region->hint);
 	if (region->length < IOM_RADIX_LARGE) {
 		iom_radix_prefetch(&dom->by_iova, region->iova);
 		iom_radix_prefetch(&dom->by_va, (uintptr_t)region->va);

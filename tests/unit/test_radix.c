@@ -287,10 +287,18 @@ START_TEST(small_ones_are_small)
 {
 	uint64_t i;
 
-	for (i = 0; i < 250; i++)
+	for (i = 0; i < 252; i++)
 		map(0x7f0000000000 + i * 2 * MIB, 4 * KIB, i * 4 * KIB);
 	ck_assert_uint_le(pages.bytes, 7 * MIB); /* of which 2 and 4 are hardly touched */
 	ck_assert_uint_le(pages.allocs, 3);
+	/* until the next large piece is at an end, too */
+	for (; i < 252 + 2016; i++)
+		map(0x7f0000000000 + i * 2 * MIB, 4 * KIB, i * 4 * KIB);
+	ck_assert_uint_le(pages.allocs, 4);
+	map(0x7f0000000000 + i * 2 * MIB, 4 * KIB, i * 4 * KIB);
+	ck_assert_uint_eq(pages.allocs, 5);
+	for (i = 0; i < 252 + 2016 + 1; i++)
+		check_mapped(0x7f0000000000 + i * 2 * MIB, 4 * KIB, i * 4 * KIB);
 }
 END_TEST
 
