@@ -143,7 +143,7 @@ START_TEST(public_structs_have_no_padding)
 	ck_assert_uint_eq(sizeof(struct iom_sge), 16);
 	ck_assert_uint_eq(sizeof(struct iom_stream_counters), sizeof(size_t) + 6 * 8);
 	ck_assert_uint_eq(sizeof(struct iom_aperture), 32);
-	ck_assert_uint_eq(sizeof(struct iom_region), 48);
+	ck_assert_uint_eq(sizeof(struct iom_region), 56);
 	ck_assert_uint_eq(sizeof(struct iom_counters), sizeof(size_t) + 7 * 8);
 	ck_assert_uint_eq(sizeof(struct iom_tree_opts), sizeof(size_t) + sizeof(char *));
 	ck_assert_uint_eq(sizeof(struct iom_tree_info),
