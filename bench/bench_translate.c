@@ -300,12 +300,20 @@ struct round {
 	bool last;
 };
 
+/* Measure it; and add the row, with the last table. */
+static void measure_round(struct bench *b, const struct round *round, const struct bench_row *row,
+			  const struct bench_side *sides, size_t n)
+{
+	bench_measure(b, sides, n, 0, round->samples);
+	if (round->last)
+		bench_add_compared(b, row, sides, n, 0, round->samples);
+}
+
 static void compare_translate(struct bench *b, const struct round *round)
 {
 	const struct table *t = round->table;
 	struct queries q = new_queries(t, t->vas, 0, t->n);
 	bool has_dpdk = t->n <= BENCH_DPDK_AREAS && !bench_dpdk_start();
-	size_t n_sides = has_dpdk ? 4 : 3;
 	char note[128];
 	const struct bench_row row = {
 		.name = round->name,
@@ -327,9 +335,7 @@ static void compare_translate(struct bench *b, const struct round *round)
 		 t->world_gib, t->radix_gib);
 	for (i = 0; has_dpdk && i < t->n; i++)
 		bench_dpdk_add(t->vas[i], 1, PAGE, t->iovas[i] - t->vas[i]);
-	bench_measure(b, sides, n_sides, 0, round->samples);
-	if (round->last)
-		bench_add_compared(b, &row, sides, n_sides, 0, round->samples);
+	measure_round(b, round, &row, sides, has_dpdk ? 4 : 3);
 	for (i = 0; has_dpdk && i < t->n; i++)
 		bench_dpdk_remove(t->vas[i], 1, PAGE);
 	free(q.keys);
@@ -352,9 +358,7 @@ static void compare_back(struct bench *b, const struct round *round)
 		{ .name = "translate", .run = translate, .arg = &forth },
 	};
 
-	bench_measure(b, sides, ARRAY_SIZE(sides), 0, round->samples);
-	if (round->last)
-		bench_add_compared(b, &row, sides, ARRAY_SIZE(sides), 0, round->samples);
+	measure_round(b, round, &row, sides, ARRAY_SIZE(sides));
 	free(back.keys);
 	free(forth.keys);
 }
