@@ -2,7 +2,6 @@
 #include "records.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "lib/error.h"
 #include "lib/radix.h"
@@ -29,21 +28,23 @@ void iom_records_init(struct iom_records *records)
 {
 	pthread_mutex_init(&records->lock, NULL);
 	iom_space_init(&records->space);
+	iom_pool_init(&records->nodes, sizeof(struct node));
 }
 
 static void remove_all(struct iom_records *records, uint64_t unit, uint64_t last)
 {
 	struct node *node;
 
-	while ((node = find(records, unit, last))) {
+	while (unit <= last && (node = find(records, unit, last))) {
+		unit = node->span.end;
 		iom_space_remove(&records->space, &node->span);
-		free(node);
+		iom_pool_give(&records->nodes, node);
 	}
 }
 
 void iom_records_destroy(struct iom_records *records)
 {
-	remove_all(records, 0, IOM_SPACE_END);
+	iom_pool_destroy(&records->nodes);
 	iom_space_destroy(&records->space);
 	pthread_mutex_destroy(&records->lock);
 }
@@ -53,25 +54,22 @@ int iom_records_add(struct iom_records *records, const struct iom_backend_map *m
 	struct node *node;
 	int ret;
 
-	node = malloc(sizeof(*node));
-	if (!node)
-		return iom_error(-ENOMEM, "no memory to note a mapping");
-	*node = (struct node){
-		.span = { .start = map->iova >> IOM_UNIT_SHIFT,
-			  .end = ((map->iova + map->length - 1) >> IOM_UNIT_SHIFT) + 1,
-			  .state = IOM_SPAN_MAPPED },
-		.record = { .map = *map },
-	};
 	pthread_mutex_lock(&records->lock);
 	ret = iom_space_reserve(&records->space, 1);
 	if (!ret)
+		ret = iom_pool_reserve(&records->nodes, 1);
+	if (!ret) {
+		node = iom_pool_take(&records->nodes);
+		*node = (struct node){
+			.span = { .start = map->iova >> IOM_UNIT_SHIFT,
+				  .end = ((map->iova + map->length - 1) >> IOM_UNIT_SHIFT) + 1,
+				  .state = IOM_SPAN_MAPPED },
+			.record = { .map = *map },
+		};
 		iom_space_insert(&records->space, &node->span);
-	pthread_mutex_unlock(&records->lock);
-	if (ret < 0) {
-		free(node);
-		return iom_error(ret, "no memory to note a mapping");
 	}
-	return 0;
+	pthread_mutex_unlock(&records->lock);
+	return ret < 0 ? iom_error(ret, "no memory to note a mapping") : 0;
 }
 
 bool iom_records_next(struct iom_records *records, uint64_t iova, uint64_t last,

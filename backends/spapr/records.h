@@ -20,6 +20,7 @@ struct iom_record {
 struct iom_records {
 	pthread_mutex_t lock;
 	struct iom_space space;
+	struct iom_pool nodes;
 };
 
 void iom_records_init(struct iom_records *records);

@@ -295,11 +295,10 @@ static int add_entry(struct slab *slab, const struct iom_slab_owner *owner, stru
 	return ret;
 }
 
-/* What begins at unit and ends at end, or where the next slab begins. */
+/* What begins at unit and ends at end, or where the next slab begins; with one use. */
 static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page,
-		    struct slab **slab)
+		    const struct iom_span *next, struct slab **slab)
 {
-	const struct iom_span *next = iom_space_at(&registry()->slabs, unit);
 	struct slab *new;
 	int ret;
 
@@ -321,9 +320,11 @@ static int add_slab(const struct iom_slab_owner *owner, uint64_t unit, uint64_t 
 	}
 	iom_space_insert(&registry()->slabs, &new->span);
 	ret = register_entry(new, &new->first);
-	if (!ret)
-		*slab = new;
-	return ret;
+	if (ret < 0)
+		return ret;
+	new->first.uses = 1;
+	*slab = new;
+	return 0;
 }
 
 static int explain_stale(const struct slab *slab)
@@ -341,16 +342,14 @@ struct range {
 	uint64_t start, end;
 };
 
-/* The slab at unit, when no call for it is in the kernel; NULL if there is none. */
-static struct slab *settled_at(uint64_t unit)
+/* The slab at unit, when no call for it is in the kernel; or what comes next if there is none. */
+static struct iom_span *settled_at(uint64_t unit)
 {
 	for (;;) {
 		struct iom_span *span = iom_space_at(&registry()->slabs, unit);
 
-		if (span->start > unit)
-			return NULL;
-		if (!slab_of(span)->changing)
-			return slab_of(span);
+		if (span->start > unit || !slab_of(span)->changing)
+			return span;
 		registry()->waiting++;
 		iom_cond_wait(&registry()->settled, &registry()->lock);
 		registry()->waiting--;
@@ -379,15 +378,15 @@ static int use_slab(const struct iom_slab_owner *owner, struct slab *slab, struc
 static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end, uint64_t page,
 		  uint64_t *next)
 {
-	struct slab *slab = settled_at(unit);
+	struct iom_span *span = settled_at(unit);
+	struct slab *slab;
 	int ret;
 
-	if (slab) {
-		ret = use_slab(owner, slab, pages_of(slab, unit, end));
+	if (span->start > unit) {
+		ret = add_slab(owner, unit, end, page, span, &slab);
 	} else {
-		ret = add_slab(owner, unit, end, page, &slab);
-		if (!ret)
-			slab->first.uses++;
+		slab = slab_of(span);
+		ret = use_slab(owner, slab, pages_of(slab, unit, end));
 	}
 	if (!ret)
 		*next = slab->span.end;
@@ -398,7 +397,7 @@ static int use_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t en
 static int release_at(const struct iom_slab_owner *owner, uint64_t unit, uint64_t end,
 		      uint64_t *next)
 {
-	struct slab *slab = settled_at(unit);
+	struct slab *slab = slab_of(settled_at(unit));
 	struct entry *entry = find_entry(slab, owner);
 	int ret;
 

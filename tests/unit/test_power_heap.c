@@ -163,11 +163,11 @@ static const struct {
 	bool makes_window; /* or does without */
 } calls[] = {
 	{ "attach", expecting, attach_first, 12, true },
-	{ "attach again", mapped_and_detached, attach_first, 20, true },
+	{ "attach again", mapped_and_detached, attach_first, 18, true },
 	{ "late group", mapped, attach_second, 18, false },
-	{ "map huge pages", attached, map_huge, 3, true },
-	{ "map for two groups", with_two_groups, map_more, 4, false },
-	{ "map a batch for two groups", with_two_groups, map_batch, 10, false },
+	{ "map huge pages", attached, map_huge, 2, true },
+	{ "map for two groups", with_two_groups, map_more, 2, false },
+	{ "map a batch for two groups", with_two_groups, map_batch, 8, false },
 	{ "unmap", with_two_groups, unmap, 0, false },
 	{ "cut", to_cut, cut, 1, false },
 };
