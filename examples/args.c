@@ -208,8 +208,8 @@ enum args_result args_parse_operands(const struct arg *args, size_t n, int argc,
 
 	optind = 0; /* from the start, also when called again */
 	opterr = 0;
-	while ((got = getopt_long(argc, argv, ":", list, NULL)) != -1) {
-		if (got == help)
+	while ((got = getopt_long(argc, argv, ":h", list, NULL)) != -1) {
+		if (got == help || got == 'h')
 			return ARGS_HELP;
 		if (got == version)
 			return ARGS_VERSION;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command line of an example, or of iommuctl: a table of its options, and sentences that name the one that is
- * wrong.  --help and --version are every program's.
+ * The command line of an example, or of iommuctl: a table of its options, and sentences that name
+ * the one that is wrong.  --help, or -h, and --version are every program's.
  */
 #ifndef ARGS_H
 #define ARGS_H

@@ -3,10 +3,11 @@
  * A lock-free map from addresses to addresses: VA to IOVA, and IOVA to VA.
  *
  * Three levels for 57 bits, whose tables have 2 MiB, 2 MiB and 4 KiB of slots; only what is used of
- * them is ever in memory.  (Wider keys, which only IOVAs have, take one more step.)  A slot of the
- * last level stands for 4 KiB, one of the level above for 2 MiB, whatever the page size: the parts
- * of a large mapping in which key and value are aligned alike are single slots there, and all else
- * is slots of 4 KiB repeated.
+ * them is ever in memory.  (The top has as many slots again for tables of the last level that gave
+ * way to large leaves.  Wider keys, which only IOVAs have, take one more step.)  A slot of the last
+ * level stands for 4 KiB, one of the level above for 2 MiB, whatever the page size: the parts of a
+ * large mapping in which key and value are aligned alike are single slots there, and all else is
+ * slots of 4 KiB repeated.
  *
  * A slot is one atomic word, and everything that a reader needs is in it: readers never touch
  * memory that is freed before the domain closes.

@@ -73,6 +73,7 @@ either() {
 }
 
 passes 'the command says its version' says "^iommu-sim (libiommu) [0-9]" "$command" --version
+passes 'the command tells how it is called, by a letter' says '^usage: iommu-sim' "$command" -h
 passes 'it runs an example' says 'is at IOVA 0x' \
 	"$command" "$scratch/examples/01_hello_map" 0000:01:00.0
 passes 'it runs one at an address of its own' says 'is at IOVA 0x' \

@@ -10,6 +10,7 @@ machine
 passes 'help' says 0 '^Usage: iommuctl' --help
 passes 'help of a command' says 0 '^Usage: iommuctl' doctor --help
 passes 'help by a letter' says 0 '^Usage: iommuctl' -h
+passes 'help of a command by a letter' says 0 '^Usage: iommuctl' list -h
 passes 'help as a word' says 0 '^Usage: iommuctl' help
 for option in root no-attach; do
 	passes "help knows --$option" says 0 "--$option" --help

@@ -22,7 +22,7 @@
 #define LENGTH (UINT64_C(2) << 20)
 #define MOST_INSTRUCTIONS 1500
 /* On POWER there are the books of registrations besides, and the page size is asked for. */
-#define MOST_ON_POWER 6000
+#define MOST_ON_POWER 5000
 #define STEPPED 4 /* pairs */
 #define OTHERS 64 /* mappings that are there besides */
 #define PIECES 512
