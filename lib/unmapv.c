@@ -63,9 +63,11 @@ static bool is_of(const struct call *call, const struct block *block, const stru
 /* The block's next mapping from unit on, or NULL. */
 static struct iom_span *next_span(const struct call *call, const struct block *block, uint64_t unit)
 {
-	struct iom_span *span;
+	while (unit < block->units.end) {
+		struct iom_span *span = iom_space_at(&call->dom->space, unit);
 
-	while ((span = iom_space_at(&call->dom->space, unit))->start < block->units.end) {
+		if (span->start >= block->units.end)
+			break;
 		if (is_of(call, block, span))
 			return span;
 		unit = span->end;
