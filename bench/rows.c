@@ -39,11 +39,29 @@ static bool is_group(const char *name)
 	return false;
 }
 
+/* A row of this group that was missed, and is of times. */
+static struct bench_result *find_missed(const struct bench *b, const char *name, uint64_t n)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_results; i++) {
+		struct bench_result *r = &b->results[i];
+
+		if (r->verdict == BENCH_MISSED && !r->row.counted &&
+		    !strcmp(r->group, b->group->name) && !strcmp(r->row.name, name) &&
+		    r->row.n == n)
+			return r;
+	}
+	return NULL;
+}
+
 bool bench_wants(const struct bench *b, const char *name, uint64_t n)
 {
 	const char *only = b->options.only;
 	char full[192];
 
+	if (b->again)
+		return find_missed(b, name, n);
 	if (b->options.count)
 		return !strcmp(name, b->options.count);
 	if (!only || !strcmp(only, b->group->name))
@@ -120,15 +138,9 @@ void bench_describe_rule(const struct bench_row *row, char *text, size_t n)
 	}
 }
 
-void bench_add(struct bench *b, const struct bench_row *row)
+/* Judge and print a row, of which r is to have a copy. */
+static void tell(struct bench *b, struct bench_result *r, const struct bench_row *row)
 {
-	struct bench_result *r;
-
-	r = realloc(b->results, (b->n_results + 1) * sizeof(*r));
-	if (!r)
-		bench_fail("no memory");
-	b->results = r;
-	r += b->n_results++;
 	r->row = *row;
 	r->row.name = copy(row->name);
 	r->row.backend = copy(row->backend   ? row->backend
@@ -139,7 +151,6 @@ void bench_add(struct bench *b, const struct bench_row *row)
 	r->row.reference = copy(row->reference);
 	r->row.missing = copy(row->missing);
 	r->row.note = copy(row->note);
-	r->group = b->group->name;
 	r->verdict = bench_judge(&r->row);
 	b->verdicts[r->verdict]++;
 	if (row->counted && r->verdict == BENCH_MISSED)
@@ -148,6 +159,61 @@ void bench_add(struct bench *b, const struct bench_row *row)
 		bench_tap_row(b, r);
 	else
 		bench_table_row(b, r);
+}
+
+void bench_forget_row(struct bench_row *row)
+{
+	free((char *)(uintptr_t)row->name);
+	free((char *)(uintptr_t)row->backend);
+	free((char *)(uintptr_t)row->unit);
+	free((char *)(uintptr_t)row->clock);
+	free((char *)(uintptr_t)row->reference);
+	free((char *)(uintptr_t)row->missing);
+	free((char *)(uintptr_t)row->note);
+}
+
+/* Instead of the one that was missed, which it names; what is for information is known. */
+static void add_again(struct bench *b, const struct bench_row *row)
+{
+	struct bench_result *r = find_missed(b, row->name, row->n);
+	struct bench_row filled = *row, before;
+	bool by_value;
+	char note[320];
+
+	if (!r)
+		return;
+	before = r->row;
+	by_value = before.rule == BENCH_VALUE_AT_MOST || before.rule == BENCH_VALUE_IS;
+	snprintf(note, sizeof(note), "%s%smeasured again (%u), before: %.2f",
+		 row->note ? row->note : "", row->note ? "; " : "", b->again,
+		 (by_value ? before.value : before.ratio).median);
+	filled.note = note;
+	b->verdicts[r->verdict]--;
+	tell(b, r, &filled);
+	b->held_again += r->verdict == BENCH_HOLDS;
+	bench_forget_row(&before);
+}
+
+void bench_add(struct bench *b, const struct bench_row *row)
+{
+	struct bench_result *r;
+
+	if (b->again) {
+		add_again(b, row);
+		return;
+	}
+	r = realloc(b->results, (b->n_results + 1) * sizeof(*r));
+	if (!r)
+		bench_fail("no memory");
+	b->results = r;
+	r += b->n_results++;
+	r->group = b->group->name;
+	tell(b, r, row);
+}
+
+bool bench_has_missed(const struct bench *b)
+{
+	return b->verdicts[BENCH_MISSED] > b->counted_missed;
 }
 
 static struct bench_stat exact(double value)

@@ -41,15 +41,22 @@ struct bench {
 	struct bench_options options;
 	struct bench_machine machine;
 	const struct bench_group *group;
-	bool titled; /* the group's title is printed */
+	bool titled;        /* the group's title is printed */
+	unsigned int again; /* the how manieth time; then only rows of times that were missed */
 	struct bench_result *results;
 	size_t n_results;
 	unsigned int verdicts[BENCH_VERDICTS];
 	unsigned int counted_missed;
+	unsigned int held_again; /* of those that hold: when they were measured again */
 };
 
 void bench_machine_read(struct bench_machine *machine);
 void bench_read_load(char *load, size_t n);
+
+/* Whether a row of times was missed, which may be the machine's doing. */
+bool bench_has_missed(const struct bench *b);
+
+void bench_forget_row(struct bench_row *row);
 
 enum bench_verdict bench_judge(const struct bench_row *row);
 const char *bench_verdict_name(enum bench_verdict verdict);

@@ -51,8 +51,9 @@ void bench_table_row(struct bench *b, const struct bench_result *result)
 	char name[160], value[48], spread[16], reference[96] = "", ratio[32] = "", rule[48];
 
 	if (!b->titled) {
-		printf("\n%s\n  %-46s %-16s %16s %6s  %-36s %8s  %s\n", b->group->title, "what",
-		       "backend", "libiommu", "+-", "beside", "ratio", "must hold");
+		printf("\n%s%s\n  %-46s %-16s %16s %6s  %-36s %8s  %s\n", b->again ? "Again: " : "",
+		       b->group->title, "what", "backend", "libiommu", "+-", "beside", "ratio",
+		       "must hold");
 		b->titled = true;
 	}
 	format_name(row, name, sizeof(name));
@@ -82,9 +83,13 @@ void bench_table_row(struct bench *b, const struct bench_result *result)
 
 void bench_table_end(const struct bench *b)
 {
-	printf("\n%u figures hold, %u do not, %u were not measured; %u rows are for information\n",
-	       b->verdicts[BENCH_HOLDS], b->verdicts[BENCH_MISSED], b->verdicts[BENCH_NOT_MEASURED],
-	       b->verdicts[BENCH_INFORMS]);
+	char again[64] = "";
+
+	if (b->held_again)
+		snprintf(again, sizeof(again), " (%u of them when measured again)", b->held_again);
+	printf("\n%u figures hold%s, %u do not, %u were not measured; %u rows are for information\n",
+	       b->verdicts[BENCH_HOLDS], again, b->verdicts[BENCH_MISSED],
+	       b->verdicts[BENCH_NOT_MEASURED], b->verdicts[BENCH_INFORMS]);
 	printf("load average %s\n", b->machine.load[1]);
 }
 
