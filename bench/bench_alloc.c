@@ -12,6 +12,9 @@
 #include "groups.h"
 #include "lib/space.h"
 
+#define COST "allocate: 99th percentile"
+#define LARGEST_RUN "allocate: largest free run"
+
 #define ARENA (UINT32_C(1) << 22) /* units of 4 KiB: 16 GiB */
 #define FILL (ARENA / 10 * 9)
 #define FIRST (IOM_SPACE_END / 2)  /* where it lies */
@@ -259,7 +262,7 @@ static void add_cost(struct bench *b, struct arena *a, uint64_t operations)
 {
 	struct bench_samples samples = { .turns = bench_is_quick(b) ? 3 : TURNS };
 	struct bench_row row = {
-		.name = "allocate: 99th percentile",
+		.name = COST,
 		.n = operations,
 		.backend = BENCH_NO_BACKEND,
 		.clock = "wall",
@@ -356,7 +359,7 @@ static void add_runs(struct bench *b, const struct runs *ours, uint64_t operatio
 	struct runs theirs = age_first_fit(operations);
 	char note[128];
 	struct bench_row row = {
-		.name = "allocate: largest free run",
+		.name = LARGEST_RUN,
 		.n = operations,
 		.backend = BENCH_NO_BACKEND,
 		.unit = "units",
@@ -378,13 +381,15 @@ static void run(struct bench *b)
 	struct arena *a;
 	struct runs runs;
 
-	if (!bench_wants(b, "allocate", operations))
+	if (!bench_wants(b, COST, operations) && !bench_wants(b, LARGEST_RUN, operations))
 		return;
 	a = arena_new(bench_is_quick(b) ? TIMED / 10 : TIMED);
 	a->n_costs = a->most_costs;
 	runs = age(a, operations);
-	add_runs(b, &runs, operations);
-	add_cost(b, a, operations);
+	if (bench_wants(b, LARGEST_RUN, operations))
+		add_runs(b, &runs, operations);
+	if (bench_wants(b, COST, operations))
+		add_cost(b, a, operations);
 	arena_free(a);
 }
 

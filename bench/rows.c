@@ -180,7 +180,7 @@ static void add_again(struct bench *b, const struct bench_row *row)
 	bool by_value;
 	char note[320];
 
-	if (!r)
+	if (!r || row->missing)
 		return;
 	before = r->row;
 	by_value = before.rule == BENCH_VALUE_AT_MOST || before.rule == BENCH_VALUE_IS;

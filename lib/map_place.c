@@ -83,9 +83,6 @@ static int choose_anywhere(struct iom_domain *dom, const struct iom_map_request 
 
 	if (dom->strict.on)
 		return iom_strict_choose(dom, &place, run->backing, start);
-	if (!place.granule && place.limit == dom->reach &&
-	    iom_alike_fit(&dom->alike, &place, &dom->space, start))
-		return 0;
 	return iom_map_choose(dom, &place, run->backing, start);
 }
 

@@ -55,8 +55,8 @@ void iom_alike_prepare(const struct iom_aperture_set *apertures, uint64_t limit,
 
 /*
  * The place that would be taken by iom_placement() of what that offers there, with that limit and no
- * granule, congruent modulo the largest page that divides address and length.  False: none of these
- * is free, or it cannot be said.
+ * granule, congruent modulo the largest page that divides address and length; of less than 1 GiB,
+ * above which that asks for no larger page.  False: none of these is free, or it cannot be said.
  */
 bool iom_alike_fit(const struct iom_alike *alike, const struct iom_place *place,
 		   const struct iom_space *space, uint64_t *start);
